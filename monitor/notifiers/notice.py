@@ -1,0 +1,124 @@
+"""What people are told: the facts of one message, and what became of sending it.
+
+A notice holds everything a template needs; a notifier knows nothing else of devices or rules. It is kept
+in the outbox as JSON (``to_json``/``from_json``), so a message that waited over a restart or an upgrade can
+still be rendered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import RootModel
+
+from monitor.model import IncidentId, Severity, WallMs
+
+
+class NoticeKind(StrEnum):
+    OPENED = "opened"
+    CHANGED = "changed"
+    """The incident has grown or shrunk since the last message."""
+    REPEATED = "repeated"
+    RESOLVED = "resolved"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLine:
+    """One device as a person wants it named: where it is, since when, what is wrong."""
+
+    name: str
+    address: str
+    site: str
+    since: WallMs
+    reason: str
+    """A ``Reason`` value; the template words it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLine:
+    """A breached (or restored) online rate: of ``counted`` devices in ``scope``, ``online`` are on line."""
+
+    scope: str
+    online: int
+    counted: int
+    threshold_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    kind: NoticeKind
+    severity: Severity
+    cause: str
+    """What it is about, from a closed list that templates word: ``device_down``, ``online_rate``,
+    ``threshold``, ``blind``, ``ledger``, ``sink``, ``channel``, ``clock``, ``test`` …"""
+    subject: str
+    """The name of what broke: a device, a site, an area."""
+    place: str = ""
+    """Area and site, as people call them."""
+    incident: IncidentId | None = None
+    since: WallMs | None = None
+    until: WallMs | None = None
+    at: WallMs = WallMs(0)
+    offline: int = 0
+    counted: int = 0
+    rates: tuple[RateLine, ...] = ()
+    devices: tuple[DeviceLine, ...] = ()
+    """The worst first, at most ten; ``offline`` says how many there are in all."""
+    detail: str = ""
+    """Free words where no field fits (a threshold's value, our own trouble)."""
+    acked_by: str = ""
+
+    def to_json(self) -> str:
+        return _JSON(self).model_dump_json(exclude_defaults=True)
+
+    @staticmethod
+    def from_json(text: str) -> Notice:
+        return _JSON.model_validate_json(text).root
+
+
+_JSON = RootModel[Notice]
+
+
+class Outcome(StrEnum):
+    DELIVERED = "delivered"
+    TEMPORARY = "temporary"
+    """Worth trying again: time-out, connection trouble, 5xx, 429, "too often"."""
+    PERMANENT = "permanent"
+    """The same message will never be taken: wrong key, unknown recipient, content refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What came back from one attempt. ``code`` is the channel's own (HTTP status, errcode, SMTP reply)."""
+
+    outcome: Outcome
+    code: str = ""
+    detail: str = ""
+    """In the channel's words, cut to 300 characters and free of secrets."""
+    retry_after_s: float | None = None
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """One message for one channel, durable before anybody tries to send it."""
+
+    id: int
+    channel: str
+    notice: Notice
+    created: WallMs
+    attempts: int = 0
+
+
+class OutboxBooks(Protocol):
+    """What a lane needs of the ledger: to book what became of an entry. Calls return at once; the ledger
+    writes in order."""
+
+    def delivered(self, entry: OutboxEntry, result: SendResult) -> None: ...
+
+    def postponed(self, entry: OutboxEntry, result: SendResult, retry_in_s: float) -> None: ...
+
+    def dead(self, entry: OutboxEntry, result: SendResult) -> None: ...

@@ -1,0 +1,38 @@
+"""The base of every configuration section, and the value types that sections are made of.
+
+Strictness lives here once: an unknown key is an error everywhere, and a secret can only be *referred to*.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w))")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+class Section(BaseModel):
+    """One table of the configuration: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of ``"500ms"``, ``"30s"``, ``"5m"``, ``"1h30m"``, ``"2d"`` or ``"1w"``."""
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f'not a duration: "{text}"; write for example "30s", "5m" or "1h30m"')
+    return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError('a duration is text with a unit, for example "30s", "5m" or "1h30m"')
+
+
+Duration = Annotated[float, BeforeValidator(_duration)]
+"""Seconds inside; in the configuration text with a unit. Defaults are given in seconds."""
