@@ -56,12 +56,13 @@ class Notice:
     ``threshold``, ``blind``, ``ledger``, ``sink``, ``channel``, ``clock``, ``test`` …"""
     subject: str
     """The name of what broke: a device, a site, an area."""
+    at: WallMs
+    """When this message was written."""
     place: str = ""
     """Area and site, as people call them."""
     incident: IncidentId | None = None
     since: WallMs | None = None
     until: WallMs | None = None
-    at: WallMs = WallMs(0)
     offline: int = 0
     counted: int = 0
     rates: tuple[RateLine, ...] = ()
