@@ -15,23 +15,26 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clocks.
 
-    ``wall`` never decreases: when the machine's clock is set back, it stands still until the machine has
-    caught up, so that each second of the calendar is booked once, as first seen. Timers use ``mono`` and
-    do not notice. ``step_ms`` tells by how much the machine's clock has been set since the last call.
+    ``wall`` never decreases: when the machine's clock is set back, it creeps on at a thousandth of its
+    pace (so that order is kept) until the machine has caught up, and each second of the calendar is booked
+    once, as first seen. Timers use ``mono`` and do not notice. ``step_ms`` tells of such settings.
     """
 
     def __init__(self) -> None:
-        self._high = time.time_ns() // 1_000_000
-        self._offset = self._high - time.monotonic_ns() // 1_000_000
+        wall, mono = time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000
+        self._high, self._high_mono = wall, mono
+        self._offset = wall - mono
 
     def now(self) -> Instant:
-        wall = time.time_ns() // 1_000_000
-        if wall > self._high:
-            self._high = wall
-        return Instant(WallMs(self._high), MonoMs(time.monotonic_ns() // 1_000_000))
+        wall, mono = time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000
+        crept = self._high + (mono - self._high_mono) // 1000
+        if wall < crept:
+            return Instant(WallMs(crept), MonoMs(mono))
+        self._high, self._high_mono = wall, mono
+        return Instant(WallMs(wall), MonoMs(mono))
 
     def step_ms(self) -> int:
-        """How far the wall clock has moved against the monotonic one since the last call (+ is forward)."""
+        """How far the machine's clock was set since the last call: positive is forward."""
         offset = (time.time_ns() - time.monotonic_ns()) // 1_000_000
         step, self._offset = offset - self._offset, offset
         return step

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, NewType
 
@@ -51,6 +51,25 @@ class State(StrEnum):
     @property
     def offline(self) -> bool:
         return self in (State.DOWN, State.UNREACHABLE)
+
+
+class Standing(Enum):
+    """How a device counts in a rate at this moment."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    PENDING = "pending"
+    """Expected to be measured shortly: may yet turn out either way."""
+    LEFT_OUT = "left_out"
+    """Not measured, through our own fault or its name's: counts neither way."""
+
+    @staticmethod
+    def of(state: State, pending: bool) -> Standing:
+        if state is State.UP:
+            return Standing.ONLINE
+        if state is State.UNKNOWN:
+            return Standing.PENDING if pending else Standing.LEFT_OUT
+        return Standing.OFFLINE
 
 
 class Severity(IntEnum):

@@ -1,0 +1,20 @@
+"""Rules: the registry. A new sort of rule is one file beside this one and one line below."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from monitor.rules.base import Rule
+
+RULES = {
+    "online_rate": "monitor.rules.online_rate:OnlineRateRule",
+    "threshold": "monitor.rules.threshold:ThresholdRule",
+}
+
+
+def rule_class(type_: str) -> type[Rule]:
+    """The class of the rules of that type; imported only when a rule uses it."""
+    module, _, name = RULES[type_].partition(":")
+    return cast("type[Rule]", getattr(import_module(module), name))

@@ -1,0 +1,60 @@
+"""The book of rules: hands each rule what it asked for, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from monitor.model import Instant, Result, Tags, WallMs
+from monitor.rules import rule_class
+from monitor.rules.base import Fleet, Rule, RuleSettings, Signal
+from monitor.states import Changes
+
+
+class RuleBook:
+    """All rules at work. Rules over single devices come first, so that the cause of a breach has its
+    incident before the breach asks for one."""
+
+    def __init__(self, settings: Sequence[RuleSettings], fleet: Fleet) -> None:
+        self.rules: dict[str, Rule] = {}
+        for one in sorted(settings, key=lambda s: s.type == "online_rate"):
+            self.rules[one.name] = rule_class(one.type)(one)
+        self._by_metric: dict[str, list[Rule]] = {}
+        for rule in self.rules.values():
+            for metric in rule.metrics:
+                self._by_metric.setdefault(metric, []).append(rule)
+        for rule in self.rules.values():
+            list(rule.reload(fleet))
+
+    def reload(self, fleet: Fleet) -> list[Signal]:
+        """The inventory changed under the same rules."""
+        return [signal for rule in self.rules.values() for signal in rule.reload(fleet)]
+
+    def restore(self, firing: Mapping[str, Iterable[tuple[Tags, WallMs]]]) -> list[Signal]:
+        """Take up what was firing, by rule name; answers with what can fire no longer."""
+        ended: list[Signal] = []
+        for name, keys in firing.items():
+            rule = self.rules.get(name)
+            if rule is not None:
+                ended.extend(rule.restore(keys))
+        return ended
+
+    def on_changes(self, changes: Changes, now: Instant) -> list[Signal]:
+        if not changes.transitions and not changes.flaps:
+            return []
+        return [signal for rule in self.rules.values() for signal in rule.on_changes(changes, now)]
+
+    def on_results(self, results: Iterable[Result], now: Instant) -> list[Signal]:
+        wanted = self._by_metric
+        signals: list[Signal] = []
+        if not wanted:
+            return signals
+        for result in results:
+            for reading in result.readings:
+                rules = wanted.get(reading.metric)
+                if rules:
+                    for rule in rules:
+                        signals.extend(rule.on_reading(result.device, reading, result.at, now))
+        return signals
+
+    def on_tick(self, now: Instant) -> list[Signal]:
+        return [signal for rule in self.rules.values() for signal in rule.on_tick(now)]

@@ -1,0 +1,167 @@
+"""``threshold``: one device's state, or one of its readings, is not as it should be.
+
+``state = "down"`` fires for each device in that state; a flapping device goes on firing until it is calm,
+so that it is told once and ended once. ``metric`` with ``above`` or ``below`` compares readings, with
+``clear`` as hysteresis: an alert ends only when the value is back beyond that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from monitor.model import Device, DeviceId, Instant, Reading, State, Tags, WallMs
+from monitor.rules.base import Fleet, RuleSettings, Signal
+from monitor.rules.hold import Holds, Step
+from monitor.select import DeviceSelector, labels_of
+from monitor.states import Changes
+
+
+class ThresholdSettings(RuleSettings):
+    """``type = "threshold"``: fires for each device whose state or reading breaks the condition."""
+
+    select: DeviceSelector = Field(default_factory=DeviceSelector)
+    """Which devices."""
+    state: State | None = None
+    """Fires while the device is in this state: down, unreachable or unknown."""
+    metric: str = ""
+    """``measurement.field`` of docs/metrics.md, for example ``ping.percent_packet_loss``."""
+    above: float | None = None
+    """Fires while the reading is greater than this."""
+    below: float | None = None
+    """Fires while the reading is less than this."""
+    clear: float | None = None
+    """Ends only when the reading is no longer beyond this; default: the limit itself."""
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Self:
+        if self.state is not None:
+            if self.metric or any(v is not None for v in (self.above, self.below, self.clear)):
+                raise ValueError("give either state, or metric with above or below; not both")
+            return self
+        if not self.metric or (self.above is None) == (self.below is None):
+            raise ValueError(
+                'give state = "down", or metric = "measurement.field" with exactly one of above and below'
+            )
+        if "." not in self.metric:
+            raise ValueError(f'metric "{self.metric}" is not of the form measurement.field')
+        if self.clear is not None and (
+            (self.above is not None and self.clear > self.above)
+            or (self.below is not None and self.clear < self.below)
+        ):
+            raise ValueError("clear must lie on the good side of the limit")
+        return self
+
+
+Key = tuple[DeviceId, Tags]
+
+
+class ThresholdRule:
+    Settings: ClassVar[type[RuleSettings]] = ThresholdSettings
+
+    def __init__(self, settings: ThresholdSettings) -> None:
+        self.settings = settings
+        self.metrics: Sequence[str] = (settings.metric,) if settings.metric else ()
+        self._devices: dict[DeviceId, Device] = {}
+        self._holds: Holds[Key] = Holds(settings.for_)
+        self._flapping: set[DeviceId] = set()
+        self._calm: set[DeviceId] = set()
+        """Flapping devices that have left the state: their alert waits for the end of the flapping."""
+
+    def reload(self, fleet: Fleet) -> Iterator[Signal]:
+        self._devices = {d.id: d for d in fleet.devices.values() if self.settings.select.selects(d)}
+        for key in self._holds.keys():
+            if key[0] not in self._devices:
+                since = self._holds.since(key)
+                if self._holds.drop(key):
+                    yield self._signal(key, since, firing=False)
+
+    def restore(self, firing: Iterable[tuple[Tags, WallMs]]) -> Iterator[Signal]:
+        for tags, since in firing:
+            key = (DeviceId(dict(tags)["device"]), tags[1:])
+            if key[0] in self._devices:
+                self._holds.restore(key, since)
+            else:
+                yield self._signal(key, since, firing=False)
+
+    def on_changes(self, changes: Changes, now: Instant) -> Iterator[Signal]:
+        if self.settings.state is None:
+            return
+        for flap in changes.flaps:
+            if flap.flapping:
+                self._flapping.add(flap.device)
+            else:
+                self._flapping.discard(flap.device)
+                if flap.device in self._calm:
+                    self._calm.discard(flap.device)
+                    yield from self._set((flap.device, ()), False, flap.at, now)
+        for transition in changes.transitions:
+            device = transition.device
+            if device not in self._devices:
+                continue
+            key: Key = (device, ())
+            holds = transition.after is self.settings.state
+            if holds:
+                self._calm.discard(device)
+            elif transition.after is State.UNKNOWN and key in self._holds:
+                continue  # no evidence that it has ended
+            elif device in self._flapping and self._holds.firing(key):
+                self._calm.add(device)
+                continue
+            reason = transition.detail or transition.reason.value
+            yield from self._set(key, holds, transition.at, now, reason)
+
+    def on_reading(self, device: DeviceId, reading: Reading, at: WallMs, now: Instant) -> Iterable[Signal]:
+        value = reading.value
+        if device not in self._devices or isinstance(value, str):
+            return ()
+        key = (device, reading.tags)
+        settings = self.settings
+        if key in self._holds and settings.clear is not None and self._holds.firing(key):
+            limit: float | None = settings.clear
+        else:
+            limit = settings.above if settings.above is not None else settings.below
+        if limit is None:
+            return ()
+        beyond = value > limit if settings.above is not None else value < limit
+        if not beyond and key not in self._holds:
+            return ()
+        return self._set(key, beyond, at, now, f"{value:g}")
+
+    def on_tick(self, now: Instant) -> Iterator[Signal]:
+        for key in self._holds.due(now):
+            yield self._signal(key, self._holds.since(key), firing=True)
+
+    def _set(self, key: Key, holds: bool, at: WallMs, now: Instant, detail: str = "") -> Iterator[Signal]:
+        since = self._holds.since(key) if key in self._holds else at
+        step = self._holds.set(key, holds, since, now)
+        if step in (Step.FIRED, Step.ENDED):
+            yield self._signal(key, since, firing=step is Step.FIRED, detail=detail)
+
+    def _signal(self, key: Key, since: WallMs, *, firing: bool, detail: str = "") -> Signal:
+        settings, (id_, tags) = self.settings, key
+        device = self._devices.get(id_)
+        labels = labels_of(device) if device else {"id": id_}
+        return Signal(
+            rule=settings.name,
+            cause=f"device_{settings.state}" if settings.state else "threshold",
+            severity=settings.severity,
+            key=(("device", id_), *tags),
+            firing=firing,
+            since=since,
+            labels=(*labels.items(), *settings.labels.items()),
+            subject=device.name if device else id_,
+            place=" ".join(part for part in (device.area, device.site) if part) if device else "",
+            device=id_,
+            offline=(id_,) if settings.state else (),
+            detail=self._words(detail),
+        )
+
+    def _words(self, value: str) -> str:
+        settings = self.settings
+        if settings.state is not None:
+            return value
+        limit = f"> {settings.above:g}" if settings.above is not None else f"< {settings.below:g}"
+        return f"{settings.metric} {value} ({limit})" if value else f"{settings.metric} {limit}"

@@ -1,0 +1,439 @@
+"""Results → device states: confirmation, parents, our own uplink, flapping.
+
+A device is judged off line only on evidence. Its liveness checks must have failed ``confirm`` times in a
+row, and everything between us and it must have been *seen alive after its first failed probe*: our own
+uplink, and one of its parents. If all its parents are off line it is ``unreachable`` instead, whichever of
+them was found first; if our uplink is lost it is ``unknown``. A verdict that still waits for its parents
+after ``settle`` is given without them.
+
+The tracker is pure: results and the time go in, changes come out. What it wants measured at once is
+returned as ``rechecks``; the daemon hands those to the schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import Field
+
+from monitor.model import Device, DeviceId, Instant, MonoMs, Reason, Result, Standing, State, WallMs
+from monitor.settings import Duration, Section
+from monitor.uplink import Uplink
+
+
+class StateSettings(Section):
+    """When a device counts as off line."""
+
+    confirm: int = Field(default=3, ge=1, le=20)
+    """Failed probes in a row before ``down``."""
+    recover: int = Field(default=2, ge=1, le=20)
+    """Good probes in a row before ``up`` again."""
+    recheck: Duration = 1.0
+    """How soon a device in doubt is probed again."""
+    settle: Duration = 10.0
+    """The longest a verdict waits until the device's parents have been probed."""
+    boot_grace: Duration = 120.0
+    """How long cameras may take to boot after their switch is back, before they are ``down`` themselves."""
+    start_grace: Duration = 60.0
+    """After start-up: how long a device may stay unmeasured before rates are computed without it."""
+    flap_start_percent: int = Field(default=30, ge=5, le=100)
+    """Flapping begins when the state changed in this weighted share of the last 20 checks."""
+    flap_stop_percent: int = Field(default=15, ge=0, le=99)
+    """Flapping ends below this share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A device's state changed. ``at`` is when it did (the first failed probe), not when we were sure."""
+
+    device: DeviceId
+    before: State
+    after: State
+    at: WallMs
+    reason: Reason
+    detail: str = ""
+    parent: DeviceId | None = None
+    """For ``unreachable``: the parent that is off line."""
+    pending: bool = False
+    """For ``unknown``: it is expected to be measured shortly."""
+    was_pending: bool = False
+
+    @property
+    def standing_before(self) -> Standing:
+        return Standing.of(self.before, self.was_pending)
+
+    @property
+    def standing(self) -> Standing:
+        return Standing.of(self.after, self.pending)
+
+
+@dataclass(frozen=True, slots=True)
+class Flap:
+    """A device began or ended flapping."""
+
+    device: DeviceId
+    flapping: bool
+    at: WallMs
+
+
+@dataclass(slots=True)
+class Changes:
+    transitions: list[Transition] = field(default_factory=list)
+    flaps: list[Flap] = field(default_factory=list)
+    rechecks: set[tuple[DeviceId, str]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Failing:
+    """A liveness check that has failed and not recovered."""
+
+    since: WallMs
+    fails: int = 0
+    goods: int = 0
+    first_good: WallMs | None = None
+    ours: int = 0
+    reason: Reason = Reason.TIMEOUT
+    detail: str = ""
+
+
+class Track:
+    """What is held of one device. ``failing`` is ``None`` in the common case, to stay small."""
+
+    __slots__ = (
+        "detail",
+        "device",
+        "failing",
+        "flapping",
+        "grace_until",
+        "history",
+        "last_ok",
+        "pending",
+        "reason",
+        "since",
+        "state",
+        "waiting_since",
+    )  # fmt: skip
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.state = State.UNKNOWN
+        self.since = WallMs(0)
+        self.reason = Reason.OK
+        self.detail = ""
+        self.pending = True
+        self.last_ok = WallMs(0)
+        self.failing: dict[str, _Failing] | None = None
+        self.history = 0
+        self.flapping = False
+        self.waiting_since: MonoMs | None = None
+        self.grace_until: MonoMs | None = None
+
+
+_WINDOW = 20
+_MASK = (1 << _WINDOW) - 1
+_WEIGHTS = tuple(1.2 - 0.4 * age / (_WINDOW - 2) for age in range(_WINDOW - 1))
+_ALL_UP = 0
+
+
+def flap_percent(history: int) -> float:
+    """Weighted share (0–100) of state changes in a history of the last 20 checks, newest in bit 0, where a
+    set bit is "off line"; recent changes weigh 1.2, the oldest 0.8 (Nagios' scheme)."""
+    changes = (history ^ (history >> 1)) & (_MASK >> 1)
+    total = 0.0
+    while changes:
+        low = changes & -changes
+        total += _WEIGHTS[low.bit_length() - 1]
+        changes ^= low
+    return 100.0 * total / (_WINDOW - 1)
+
+
+def _alive_since(parent: Track, at: WallMs) -> bool:
+    """The parent was seen alive by a probe sent at or after ``at``, and nothing speaks against it since."""
+    return parent.last_ok >= at and parent.failing is None and not parent.state.offline
+
+
+class States:
+    """The states of all devices."""
+
+    def __init__(self, devices: Mapping[DeviceId, Device], settings: StateSettings, uplink: Uplink) -> None:
+        self.settings = settings
+        self.uplink = uplink
+        self.tracks: dict[DeviceId, Track] = {}
+        self._children: dict[DeviceId, list[Track]] = {}
+        self._waiting: dict[DeviceId, Track] = {}
+        self._unmeasured: dict[DeviceId, MonoMs] = {}
+        self.blind = False
+        self.reload(devices)
+
+    def reload(self, devices: Mapping[DeviceId, Device]) -> None:
+        """Take up the inventory: devices keep what is known of them by id."""
+        old, self.tracks, self._children = self.tracks, {}, {}
+        for device in devices.values():
+            track = old.get(device.id) or Track(device)
+            track.device = device
+            if track.failing:
+                track.failing = {c: f for c, f in track.failing.items() if c in device.liveness} or None
+            self.tracks[device.id] = track
+        for track in self.tracks.values():
+            for parent in track.device.parents:
+                self._children.setdefault(parent, []).append(track)
+        self._waiting = {key: self.tracks[key] for key in self._waiting if key in self.tracks}
+        self._unmeasured = {key: t for key, t in self._unmeasured.items() if key in self.tracks}
+
+    def standing(self, device: DeviceId) -> Standing:
+        track = self.tracks[device]
+        return Standing.of(track.state, track.pending)
+
+    def start(self, now: Instant) -> None:
+        """Everything is unknown and expected to be measured within ``start_grace``."""
+        until = MonoMs(now.mono + int(self.settings.start_grace * 1000))
+        for track in self.tracks.values():
+            if track.state is State.UNKNOWN and track.pending and track.device.id not in self._unmeasured:
+                if not track.since:
+                    track.since = now.wall
+                self._unmeasured[track.device.id] = until
+
+    # ---------------------------------------------------------------- results
+
+    def apply(self, results: Iterable[Result], now: Instant) -> Changes:
+        changes = Changes()
+        for result in results:
+            track = self.tracks.get(result.device)
+            if track is None or result.check not in track.device.liveness:
+                continue
+            if result.reason is Reason.OK:
+                if result.at > track.last_ok:
+                    track.last_ok = result.at
+                if track.failing is None and track.state is State.UP:
+                    if track.history:
+                        self._remember(track, now, changes)
+                    continue
+                self._good(track, result, now, changes)
+            else:
+                self._bad(track, result, now, changes)
+            self._remember(track, now, changes)
+        return changes
+
+    def _good(self, track: Track, result: Result, now: Instant, changes: Changes) -> None:
+        if track.failing is not None:
+            failing = track.failing.get(result.check)
+            if failing is None:
+                return
+            failing.goods += 1
+            if failing.goods == 1:
+                failing.first_good = result.at
+            needed = self.settings.recover if track.state.offline else 1
+            if failing.goods < needed:
+                changes.rechecks.add((track.device.id, result.check))
+                return
+            del track.failing[result.check]
+            if track.failing:
+                return
+            track.failing = None
+            self._forget(track)
+            if track.state is not State.UP:
+                self._move(track, State.UP, failing.first_good or result.at, Reason.OK, "", now, changes)
+        else:
+            self._move(track, State.UP, result.at, Reason.OK, "", now, changes)
+
+    def _bad(self, track: Track, result: Result, now: Instant, changes: Changes) -> None:
+        if track.failing is None:
+            track.failing = {}
+        failing = track.failing.get(result.check)
+        if failing is None:
+            failing = track.failing[result.check] = _Failing(result.at)
+        failing.goods = 0
+        if result.reason.ours:
+            failing.ours += 1
+            if failing.ours >= self.settings.confirm and failing.fails < self.settings.confirm:
+                if track.state is not State.UNKNOWN or track.pending:
+                    self._move(
+                        track, State.UNKNOWN, failing.since, result.reason, result.detail, now, changes
+                    )
+                return
+        else:
+            if failing.ours and not failing.fails:
+                failing.since = result.at
+            failing.fails += 1
+            failing.reason, failing.detail = result.reason, result.detail
+        if failing.fails < self.settings.confirm:
+            changes.rechecks.add((track.device.id, result.check))
+        else:
+            self._judge(track, now, changes)
+
+    # ---------------------------------------------------------------- verdicts
+
+    def _judge(self, track: Track, now: Instant, changes: Changes) -> None:
+        """A liveness check is confirmed to fail: is it the device, its way, or us?"""
+        if track.failing is None or track.state is State.DOWN:
+            self._forget(track)
+            return
+        confirmed = [f for f in track.failing.values() if f.fails >= self.settings.confirm]
+        if not confirmed:
+            self._forget(track)
+            return
+        if self.blind:
+            return
+        worst = min(confirmed, key=lambda f: f.since)
+        since = max(worst.since, track.since)
+        device = track.device
+        if not self.uplink.sighted_since(worst.since):
+            self._wait(track, now)
+            return
+        parents = [self.tracks[parent] for parent in device.parents if parent in self.tracks]
+        if not parents or any(_alive_since(parent, worst.since) for parent in parents):
+            if track.state is State.UNREACHABLE and not self._booted(track, parents, now):
+                self._wait(track, now)
+                return
+            at = now.wall if track.state is State.UNREACHABLE else since
+            self._move(track, State.DOWN, at, worst.reason, worst.detail, now, changes)
+            self._forget(track)
+        elif all(parent.state.offline for parent in parents):
+            track.grace_until = None
+            if track.state is not State.UNREACHABLE:
+                self._move(
+                    track,
+                    State.UNREACHABLE,
+                    since,
+                    worst.reason,
+                    worst.detail,
+                    now,
+                    changes,
+                    parents[0].device.id,
+                )
+            self._forget(track)
+        elif self._wait(track, now) >= self.settings.settle * 1000:
+            self._move(track, State.DOWN, since, worst.reason, worst.detail, now, changes)
+            self._forget(track)
+        else:
+            for parent in parents:
+                changes.rechecks.update((parent.device.id, check) for check in parent.device.liveness)
+
+    def _booted(self, track: Track, parents: Sequence[Track], now: Instant) -> bool:
+        """The child has had its time to boot, counted from when its parent was up again."""
+        if track.grace_until is None and (not parents or any(p.state is State.UP for p in parents)):
+            track.grace_until = MonoMs(now.mono + int(self.settings.boot_grace * 1000))
+        return track.grace_until is not None and now.mono >= track.grace_until
+
+    def _wait(self, track: Track, now: Instant) -> int:
+        """Hold the verdict back; milliseconds that it has waited."""
+        if track.waiting_since is None:
+            track.waiting_since = now.mono
+            self._waiting[track.device.id] = track
+        return now.mono - track.waiting_since
+
+    def _forget(self, track: Track) -> None:
+        if track.waiting_since is not None:
+            track.waiting_since = None
+            self._waiting.pop(track.device.id, None)
+
+    def _move(self, track: Track, after: State, at: WallMs, reason: Reason, detail: str, now: Instant,
+              changes: Changes, parent: DeviceId | None = None, pending: bool = False) -> None:  # fmt: skip
+        before, track.state = track.state, after
+        was_pending = track.pending
+        at = max(at, track.since)
+        track.since, track.reason, track.detail, track.pending = at, reason, detail, pending
+        track.grace_until = None
+        if not pending:
+            self._unmeasured.pop(track.device.id, None)
+        changes.transitions.append(
+            Transition(track.device.id, before, after, at, reason, detail, parent, pending, was_pending)
+        )
+        children = self._children.get(track.device.id)
+        if not children:
+            return
+        if after is State.UP and before.offline:
+            for child in children:
+                changes.rechecks.update((child.device.id, check) for check in child.device.liveness)
+        elif after.offline:
+            self._parent_fell(track, children, now, changes)
+
+    def _parent_fell(self, parent: Track, children: list[Track], now: Instant, changes: Changes) -> None:
+        """Children that wait for this verdict get theirs; those already judged ``down`` in the same moment
+        were its victims. The others are probed at once."""
+        window = int(self.settings.settle * 1000)
+        for child in children:
+            if child.waiting_since is not None:
+                self._judge(child, now, changes)
+            elif child.state is State.DOWN and child.since >= parent.since - window:
+                others = [self.tracks[p] for p in child.device.parents if p in self.tracks]
+                if all(other.state.offline for other in others):
+                    self._move(child, State.UNREACHABLE, now.wall, child.reason, child.detail, now, changes,
+                               parent.device.id)  # fmt: skip
+            elif not child.state.offline:
+                changes.rechecks.update((child.device.id, check) for check in child.device.liveness)
+
+    # ---------------------------------------------------------------- time and our own sight
+
+    def tick(self, now: Instant) -> Changes:
+        """Time has passed: verdicts that waited, devices that were never measured."""
+        changes = Changes()
+        if self._waiting and not self.blind:
+            for track in list(self._waiting.values()):
+                if track.waiting_since is not None:
+                    self._judge(track, now, changes)
+        if self._unmeasured:
+            for device in [key for key, until in self._unmeasured.items() if until <= now.mono]:
+                del self._unmeasured[device]
+                track = self.tracks[device]
+                track.pending = False
+                unknown = State.UNKNOWN
+                changes.transitions.append(
+                    Transition(device, unknown, unknown, track.since, track.reason, was_pending=True)
+                )
+        return changes
+
+    def lose_sight(self, since: WallMs, now: Instant) -> Changes:
+        """Our own uplink is lost since then: nothing is known of any device any more."""
+        changes = Changes()
+        self.blind = True
+        self._unmeasured.clear()
+        for track in self.tracks.values():
+            track.failing = None
+            self._forget(track)
+            self._move_unknown(track, since, Reason.OWN_LOSS, changes)
+        return changes
+
+    def regain_sight(self, now: Instant) -> None:
+        """The uplink is back: every device is unknown until it is measured again."""
+        self.blind = False
+        for track in self.tracks.values():
+            track.failing = None
+        self.start(now)
+
+    def forget_all(self, since: WallMs, reason: Reason, now: Instant) -> Changes:
+        """A stretch of time was not measured (suspended machine, clock set forward): begin anew."""
+        changes = Changes()
+        for track in self.tracks.values():
+            self._move_unknown(track, since, reason, changes)
+        self.start(now)
+        return changes
+
+    def _move_unknown(self, track: Track, since: WallMs, reason: Reason, changes: Changes) -> None:
+        if track.state is State.UNKNOWN and track.pending:
+            return
+        before, was_pending, at = track.state, track.pending, max(since, track.since)
+        track.state, track.since, track.reason, track.detail = State.UNKNOWN, at, reason, ""
+        track.pending = True
+        changes.transitions.append(
+            Transition(
+                track.device.id, before, State.UNKNOWN, at, reason, pending=True, was_pending=was_pending
+            )
+        )
+
+    # ---------------------------------------------------------------- flapping
+
+    def _remember(self, track: Track, now: Instant, changes: Changes) -> None:
+        """Book the state after this check in the flapping window."""
+        history = track.history = ((track.history << 1) | track.state.offline) & _MASK
+        if not track.flapping and history in (_ALL_UP, _MASK):
+            return
+        percent = flap_percent(history)
+        if not track.flapping and percent >= self.settings.flap_start_percent:
+            track.flapping = True
+        elif track.flapping and percent < self.settings.flap_stop_percent:
+            track.flapping = False
+        else:
+            return
+        changes.flaps.append(Flap(track.device.id, track.flapping, now.wall))
