@@ -168,6 +168,7 @@ class States:
 
     def reload(self, devices: Mapping[DeviceId, Device]) -> None:
         """Take up the inventory: devices keep what is known of them by id."""
+        self._devices = devices
         old, self.tracks, self._children = self.tracks, {}, {}
         for device in devices.values():
             track = old.get(device.id) or Track(device)
@@ -184,6 +185,14 @@ class States:
     def standing(self, device: DeviceId) -> Standing:
         track = self.tracks[device]
         return Standing.of(track.state, track.pending)
+
+    @property
+    def devices(self) -> Mapping[DeviceId, Device]:
+        return self._devices
+
+    def state(self, device: DeviceId) -> tuple[State, WallMs]:
+        track = self.tracks[device]
+        return track.state, track.since
 
     def start(self, now: Instant) -> None:
         """Everything is unknown and expected to be measured within ``start_grace``."""

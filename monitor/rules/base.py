@@ -89,7 +89,9 @@ class Fleet(Protocol):
 
     def standing(self, device: DeviceId) -> Standing: ...
 
-    def state(self, device: DeviceId) -> State: ...
+    def state(self, device: DeviceId) -> tuple[State, WallMs]:
+        """The state and since when it holds."""
+        ...
 
 
 class Rule(Protocol):
@@ -116,5 +118,5 @@ class Rule(Protocol):
     ) -> Iterable[Signal]: ...
 
     def on_tick(self, now: Instant) -> Iterable[Signal]:
-        """Time has passed: conditions that had to hold ``for`` a while."""
+        """Time has passed: conditions that had to hold ``for`` a while, or that a reload left to review."""
         ...

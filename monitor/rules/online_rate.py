@@ -22,12 +22,12 @@ from monitor.rules.hold import Holds, Step
 from monitor.select import DeviceSelector, labels_of
 from monitor.states import Changes
 
+_GROUPABLE = ("area", "site", "kind", "vendor", "model", "feeder")
+
 
 def _percent(value: float) -> float:
     if not 0 < value <= 100 or Decimal(str(value)) * 100 % 1:
-        raise ValueError(
-            "a percentage above 0, at most 100, with at most two decimals, for example 96 or 99.5"
-        )
+        raise ValueError("a percentage above 0, at most 100, with at most two decimals, like 96 or 99.5")
     return value
 
 
@@ -87,6 +87,7 @@ class OnlineRateRule:
         self._groups: dict[Tags, _Group] = {}
         self._group_of: dict[DeviceId, _Group] = {}
         self._holds: Holds[Tags] = Holds(settings.for_)
+        self._review = False
 
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
         self._groups, self._group_of = {}, {}
@@ -99,7 +100,8 @@ class OnlineRateRule:
                 group = self._groups[key] = _Group(key)
             self._group_of[device.id] = group
             group.add(device.id, fleet.standing(device.id), +1)
-        for key in self._holds.keys():
+        self._review = True
+        for key in self._holds.held():
             if key not in self._groups:
                 since = self._holds.since(key)
                 if self._holds.drop(key):
@@ -119,7 +121,7 @@ class OnlineRateRule:
             if group is not None:
                 group.add(transition.device, transition.standing_before, -1)
                 group.add(transition.device, transition.standing, +1)
-                touched.setdefault(group.key, transition.at)
+                touched[group.key] = max(touched.get(group.key, transition.at), transition.at)
         for key, at in touched.items():
             yield from self._evaluate(self._groups[key], at, now)
 
@@ -141,6 +143,10 @@ class OnlineRateRule:
         return ()
 
     def on_tick(self, now: Instant) -> Iterator[Signal]:
+        if self._review:
+            self._review = False
+            for group in self._groups.values():
+                yield from self._evaluate(group, now.wall, now)
         for key in self._holds.due(now):
             yield self._signal(self._groups[key], self._holds.since(key), firing=True)
 

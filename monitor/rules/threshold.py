@@ -66,13 +66,16 @@ class ThresholdRule:
         self.metrics: Sequence[str] = (settings.metric,) if settings.metric else ()
         self._devices: dict[DeviceId, Device] = {}
         self._holds: Holds[Key] = Holds(settings.for_)
+        self._review: list[tuple[DeviceId, State, WallMs]] = []
         self._flapping: set[DeviceId] = set()
         self._calm: set[DeviceId] = set()
         """Flapping devices that have left the state: their alert waits for the end of the flapping."""
 
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
         self._devices = {d.id: d for d in fleet.devices.values() if self.settings.select.selects(d)}
-        for key in self._holds.keys():
+        if self.settings.state is not None:
+            self._review = [(id_, *fleet.state(id_)) for id_ in self._devices]
+        for key in self._holds.held():
             if key[0] not in self._devices:
                 since = self._holds.since(key)
                 if self._holds.drop(key):
@@ -131,6 +134,10 @@ class ThresholdRule:
         return self._set(key, beyond, at, now, f"{value:g}")
 
     def on_tick(self, now: Instant) -> Iterator[Signal]:
+        review, self._review = self._review, []
+        for device, state, since in review:
+            if state is self.settings.state or (state is not State.UNKNOWN and (device, ()) in self._holds):
+                yield from self._set((device, ()), state is self.settings.state, since, now)
         for key in self._holds.due(now):
             yield self._signal(key, self._holds.since(key), firing=True)
 
