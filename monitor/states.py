@@ -190,6 +190,9 @@ class States:
     def devices(self) -> Mapping[DeviceId, Device]:
         return self._devices
 
+    def children(self, device: DeviceId) -> list[DeviceId]:
+        return [track.device.id for track in self._children.get(device, ())]
+
     def state(self, device: DeviceId) -> tuple[State, WallMs]:
         track = self.tracks[device]
         return track.state, track.since

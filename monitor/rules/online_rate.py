@@ -33,12 +33,8 @@ def _percent(value: float) -> float:
 
 def _group_labels(value: tuple[str, ...]) -> tuple[str, ...]:
     for label in value:
-        if label not in ("area", "site", "kind", "vendor", "model", "feeder") and not label.startswith(
-            "tag."
-        ):
-            raise ValueError(
-                f'cannot group by "{label}"; by area, site, kind, vendor, model, feeder or tag.NAME'
-            )
+        if label not in _GROUPABLE and not label.startswith("tag."):
+            raise ValueError(f'cannot group by "{label}"; by {", ".join(_GROUPABLE)} or tag.NAME')
     return value
 
 
@@ -128,7 +124,8 @@ class OnlineRateRule:
     def _evaluate(self, group: _Group, at: WallMs, now: Instant) -> Iterator[Signal]:
         known = group.key in self._holds
         since = self._holds.since(group.key) if known else at
-        step = self._holds.set(group.key, self._breached(group, known), since, now)
+        breached = self._breached(group, self._holds.firing(group.key))
+        step = self._holds.set(group.key, breached, since, now)
         if step is not Step.NOTHING:
             yield self._signal(group, since, firing=step is not Step.ENDED)
 
@@ -180,8 +177,8 @@ class OnlineRateRule:
         )
 
 
-def explained_without(rate: Rate, offline: Iterable[DeviceId], explained: set[DeviceId]) -> bool:
-    """Whether the breach would not be one if the explained devices were left out of it."""
+def holds_without(rate: Rate, offline: Iterable[DeviceId], explained: set[DeviceId]) -> bool:
+    """Whether the rate would be good enough if the explained devices were left out of it."""
     own = sum(1 for device in offline if device not in explained)
     counted = rate.online + own
     return rate.online * 10000 >= int(Decimal(str(rate.threshold_percent)) * 100) * counted

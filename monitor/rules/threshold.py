@@ -108,7 +108,7 @@ class ThresholdRule:
             holds = transition.after is self.settings.state
             if holds:
                 self._calm.discard(device)
-            elif transition.after is State.UNKNOWN and key in self._holds:
+            elif transition.after is State.UNKNOWN and self._holds.firing(key):
                 continue  # no evidence that it has ended
             elif device in self._flapping and self._holds.firing(key):
                 self._calm.add(device)

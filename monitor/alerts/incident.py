@@ -1,0 +1,103 @@
+"""Alerts and incidents: what is firing, and the cases people work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from monitor.model import DeviceId, IncidentId, MonoMs, Severity, Tags, WallMs
+from monitor.rules.base import Rate, Signal
+
+
+class Fingerprint(NamedTuple):
+    """The identity of an alert."""
+
+    rule: str
+    key: Tags
+
+
+@dataclass(slots=True)
+class Alert:
+    """One firing instance of a rule."""
+
+    fingerprint: Fingerprint
+    cause: str
+    severity: Severity
+    since: WallMs
+    labels: Tags = ()
+    subject: str = ""
+    place: str = ""
+    device: DeviceId | None = None
+    rate: Rate | None = None
+    offline: tuple[DeviceId, ...] = ()
+    detail: str = ""
+    until: WallMs | None = None
+
+    @staticmethod
+    def of(signal: Signal) -> Alert:
+        return Alert(
+            Fingerprint(signal.rule, signal.key),
+            signal.cause,
+            signal.severity,
+            signal.since,
+            signal.labels,
+            signal.subject,
+            signal.place,
+            signal.device,
+            signal.rate,
+            signal.offline,
+            signal.detail,
+        )
+
+    def all_labels(self) -> dict[str, str]:
+        """What routes match on."""
+        labels = {
+            "rule": self.fingerprint.rule,
+            "cause": self.cause,
+            "severity": self.severity.label,
+            **dict(self.fingerprint.key),
+            **dict(self.labels),
+        }
+        labels.pop("device", None)
+        return labels
+
+
+@dataclass(slots=True)
+class Incident:
+    """The case people work on: opened by one cause, gathers its alerts."""
+
+    id: IncidentId
+    opened: WallMs
+    since: WallMs
+    """When the first of its alerts began."""
+    cause: str
+    severity: Severity
+    subject: str
+    place: str
+    group: str
+    """The group that it was opened for: route and labels."""
+    receivers: tuple[str, ...]
+    alerts: dict[Fingerprint, Alert] = field(default_factory=dict)
+    resolved: WallMs | None = None
+    acked_at: WallMs | None = None
+    acked_by: str = ""
+    told: set[str] = field(default_factory=set)
+    """The channels that took (or still hold) a message about it."""
+    last_told: WallMs | None = None
+    last_offline: int = 0
+    """How many devices the last message spoke of."""
+    # pacing, in memory only
+    joined_last: MonoMs | None = None
+    next_notice: MonoMs | None = None
+    last_notice: MonoMs | None = None
+    group_wait_s: float = 0.0
+    group_interval_s: float = 300.0
+    repeat_interval_s: float = 14400.0
+
+    def open_alerts(self) -> list[Alert]:
+        return [alert for alert in self.alerts.values() if alert.until is None]
+
+    def lead(self) -> Alert:
+        """The alert that names the incident: of the gravest, the first; a device's before a rate's."""
+        alerts = self.open_alerts() or list(self.alerts.values())
+        return min(alerts, key=lambda a: (a.rate is not None, -a.severity, a.since))

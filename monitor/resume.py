@@ -1,0 +1,131 @@
+"""What the ledger holds of the last run: what a restart takes up."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from monitor.alerts.incident import Alert, Fingerprint, Incident
+from monitor.model import DeviceId, IncidentId, Severity, State, WallMs
+from monitor.notifiers.notice import Notice, OutboxEntry
+from monitor.pipeline import Past
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    next_run: int
+    past: Past
+    pending: list[OutboxEntry]
+    """Messages not yet known to be delivered, in order."""
+
+
+def load(db: sqlite3.Connection) -> Saved:
+    """Read the books of the last run. O(devices + open incidents)."""
+    (last_run,) = db.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()
+    row = db.execute("SELECT alive FROM run WHERE id=?", (last_run,)).fetchone()
+    (last_incident,) = db.execute("SELECT coalesce(max(id), 0) FROM incident").fetchone()
+    (last_message,) = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
+    return Saved(
+        next_run=last_run + 1,
+        past=Past(
+            alive=WallMs(row[0]) if row else None,
+            states=_states(db),
+            memberships={DeviceId(r[0]): r[1:] for r in db.execute(_MEMBERSHIPS)},
+            incidents=_incidents(db),
+            next_incident=IncidentId(last_incident + 1),
+            next_message=last_message + 1,
+        ),
+        pending=_pending(db),
+    )
+
+
+_MEMBERSHIPS = (
+    "SELECT device, name, kind, address, site, area, key_site, vendor, model, feeder"
+    " FROM membership WHERE until IS NULL"
+)
+
+_LAST_STATES = (
+    "SELECT m.device, s.state, s.at FROM membership m JOIN state_change s ON s.rowid ="
+    " (SELECT rowid FROM state_change WHERE device = m.device ORDER BY at DESC, rowid DESC LIMIT 1)"
+    " WHERE m.until IS NULL"
+)
+
+
+def _states(db: sqlite3.Connection) -> dict[DeviceId, tuple[State, WallMs]]:
+    return {DeviceId(d): (State(state), WallMs(at)) for d, state, at in db.execute(_LAST_STATES)}
+
+
+def _incidents(db: sqlite3.Connection) -> list[Incident]:
+    rows = db.execute(
+        "SELECT id, opened, since, cause, severity, subject, place, grouping, receivers, acked_at, acked_by"
+        " FROM incident WHERE resolved IS NULL ORDER BY id"
+    ).fetchall()
+    incidents = []
+    for id_, opened, since, cause, severity, subject, place, grouping, receivers, acked_at, by in rows:
+        incident = Incident(
+            id=IncidentId(id_),
+            opened=WallMs(opened),
+            since=WallMs(since),
+            cause=cause,
+            severity=Severity(severity),
+            subject=subject,
+            place=place,
+            group=grouping,
+            receivers=tuple(json.loads(receivers)),
+            acked_at=acked_at,
+            acked_by=by,
+        )
+        for row in db.execute(
+            "SELECT rule, key, cause, severity, since, labels, subject, place, device, detail, until"
+            " FROM alert WHERE incident=?",
+            (id_,),
+        ):
+            alert = _alert(row)
+            incident.alerts[alert.fingerprint] = alert
+        incident.told = {
+            channel
+            for (channel,) in db.execute(
+                "SELECT DISTINCT channel FROM outbox WHERE incident=? AND state != 'dead'", (id_,)
+            )
+        }
+        last = db.execute(
+            "SELECT notice, created FROM outbox WHERE incident=? ORDER BY id DESC LIMIT 1", (id_,)
+        ).fetchone()
+        if last is not None:
+            incident.last_offline = Notice.from_json(last[0]).offline
+            incident.last_told = WallMs(last[1])
+        incidents.append(incident)
+    return incidents
+
+
+def _alert(row: tuple[str, str, str, int, int, str, str, str, str | None, str, int | None]) -> Alert:
+    rule, key, cause, severity, since, labels, subject, place, device, detail, until = row
+    return Alert(
+        fingerprint=Fingerprint(rule, _pairs(key)),
+        cause=cause,
+        severity=Severity(severity),
+        since=WallMs(since),
+        labels=_pairs(labels),
+        subject=subject,
+        place=place,
+        device=DeviceId(device) if device else None,
+        offline=(DeviceId(device),) if device and cause.startswith("device_") else (),
+        detail=detail,
+        until=WallMs(until) if until is not None else None,
+    )
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((key, value) for key, value in json.loads(text))
+
+
+def _pending(db: sqlite3.Connection) -> list[OutboxEntry]:
+    rows = db.execute(
+        "SELECT o.id, o.channel, o.notice, o.created, count(d.outbox) FROM outbox o"
+        " LEFT JOIN delivery d ON d.outbox = o.id WHERE o.state = 'pending' GROUP BY o.id ORDER BY o.id"
+    )
+    return [
+        OutboxEntry(id_, channel, Notice.from_json(notice), WallMs(created), attempts)
+        for id_, channel, notice, created, attempts in rows
+    ]

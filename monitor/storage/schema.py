@@ -1,0 +1,77 @@
+"""The ledger's tables, and the steps from each version of them to the next.
+
+``PRAGMA user_version`` holds the version. A step is never changed once released; an older Camwatch refuses
+a newer ledger.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+STEPS = (
+    """
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY, started INTEGER NOT NULL, alive INTEGER NOT NULL,
+        stopped INTEGER NOT NULL DEFAULT 0, version TEXT NOT NULL
+    );
+    CREATE TABLE membership (
+        device TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, name TEXT NOT NULL, kind TEXT NOT NULL,
+        address TEXT NOT NULL, site TEXT NOT NULL, area TEXT NOT NULL, key_site INTEGER NOT NULL,
+        vendor TEXT NOT NULL, model TEXT NOT NULL, feeder TEXT NOT NULL
+    );
+    CREATE INDEX membership_device ON membership (device, since);
+    CREATE UNIQUE INDEX membership_open ON membership (device) WHERE until IS NULL;
+    CREATE TABLE state_change (
+        device TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+        detail TEXT NOT NULL, parent TEXT
+    );
+    CREATE INDEX state_change_device ON state_change (device, at);
+    CREATE TABLE incident (
+        id INTEGER PRIMARY KEY, opened INTEGER NOT NULL, since INTEGER NOT NULL, resolved INTEGER,
+        cause TEXT NOT NULL, severity INTEGER NOT NULL, subject TEXT NOT NULL, place TEXT NOT NULL,
+        grouping TEXT NOT NULL, receivers TEXT NOT NULL, acked_at INTEGER, acked_by TEXT NOT NULL
+    );
+    CREATE INDEX incident_open ON incident (id) WHERE resolved IS NULL;
+    CREATE TABLE alert (
+        incident INTEGER NOT NULL REFERENCES incident, rule TEXT NOT NULL, key TEXT NOT NULL,
+        since INTEGER NOT NULL, until INTEGER, cause TEXT NOT NULL, severity INTEGER NOT NULL,
+        labels TEXT NOT NULL, subject TEXT NOT NULL, place TEXT NOT NULL, device TEXT, detail TEXT NOT NULL,
+        PRIMARY KEY (incident, rule, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE incident_event (
+        incident INTEGER NOT NULL REFERENCES incident, at INTEGER NOT NULL, kind TEXT NOT NULL,
+        author TEXT NOT NULL, text TEXT NOT NULL
+    );
+    CREATE INDEX incident_event_incident ON incident_event (incident, at);
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY, incident INTEGER REFERENCES incident, channel TEXT NOT NULL,
+        kind TEXT NOT NULL, notice TEXT NOT NULL, created INTEGER NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending', done INTEGER
+    );
+    CREATE INDEX outbox_pending ON outbox (id) WHERE state = 'pending';
+    CREATE INDEX outbox_incident ON outbox (incident);
+    CREATE TABLE delivery (
+        outbox INTEGER NOT NULL REFERENCES outbox, at INTEGER NOT NULL, outcome TEXT NOT NULL,
+        code TEXT NOT NULL, detail TEXT NOT NULL, took_ms INTEGER NOT NULL
+    );
+    CREATE INDEX delivery_outbox ON delivery (outbox);
+    """,
+)
+
+VERSION = len(STEPS)
+
+
+class LedgerTooNew(Exception):
+    """The ledger was written by a newer Camwatch."""
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the ledger to ``VERSION``, each step in a transaction of its own."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise LedgerTooNew(
+            f"the ledger has schema version {version}, this Camwatch knows versions up to {VERSION}: "
+            "run the newer Camwatch again, or restore a backup made before the upgrade"
+        )
+    for number, step in enumerate(STEPS[version:], start=version + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version={number}; COMMIT;")
