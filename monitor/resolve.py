@@ -22,8 +22,7 @@ _THREADS = 4
 
 def system_lookup(name: str) -> str:
     """The first address of the name; ``OSError`` when there is none."""
-    address: str = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)[0][4][0]
-    return address
+    return str(socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)[0][4][0])
 
 
 class Resolver:

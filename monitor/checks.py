@@ -1,0 +1,115 @@
+"""Carrying out rounds: the schedule says who is due, collectors answer, results go on in batches.
+
+This is the door through which results of other machines may come in one day: what follows sees only
+``Result``s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+from monitor.collectors import collector_class
+from monitor.collectors.base import CheckSettings, Collector, Env
+from monitor.model import Device, DeviceId, Reason, Result, Target
+from monitor.resolve import Resolver
+from monitor.schedule import Round, Schedule
+
+log = structlog.get_logger("checks")
+
+_QUICK_ROUND_S = 10.0
+"""The deadline of a round of re-probes."""
+
+
+class Checks:
+    """The collectors at work."""
+
+    def __init__(self, env: Env, resolver: Resolver, schedule: Schedule,
+                 deliver: Callable[[list[Result]], None]) -> None:  # fmt: skip
+        self._env = env
+        self._resolver = resolver
+        self._schedule = schedule
+        self._deliver = deliver
+        self._collectors: dict[str, Collector] = {}
+        self._settings: Mapping[str, CheckSettings] = {}
+        self._devices: Mapping[DeviceId, Device] = {}
+        self._rounds: set[asyncio.Task[None]] = set()
+        self.failures = 0
+        """Rounds that a collector broke off by an exception: a bug of ours, and its devices unmeasured."""
+
+    async def configure(self, settings: Mapping[str, CheckSettings], devices: Mapping[DeviceId, Device]) -> None:
+        """Start new collectors, restart changed ones, stop those that nothing uses any more."""
+        self._devices = devices
+        old, self._settings = self._settings, settings
+        gone = [name for name in self._collectors if settings.get(name) != old.get(name)]
+        for name in gone:
+            await self._collectors.pop(name).stop()
+        for name, section in settings.items():
+            if name not in self._collectors:
+                collector = collector_class(name)(section, self._env)
+                await collector.start()
+                self._collectors[name] = collector
+        self._resolver.watch({device.address for device in devices.values()})
+        self._schedule.load(
+            {
+                name: (section.interval, [d.id for d in devices.values() if name in d.checks])
+                for name, section in settings.items()
+            },
+            self._env.clock.now(),
+        )
+
+    def start_rounds(self) -> None:
+        """Begin what is due now. Call every tenth of a second or so."""
+        for round_ in self._schedule.due(self._env.clock.now()):
+            task = asyncio.create_task(self._carry_out(round_), name=f"round {round_.check}")
+            self._rounds.add(task)
+            task.add_done_callback(self._rounds.discard)
+
+    async def _carry_out(self, round_: Round) -> None:
+        collector, settings = self._collectors[round_.check], self._settings[round_.check]
+        targets, unresolved = self._targets(round_)
+        if unresolved:
+            self._deliver(unresolved)
+        length = settings.interval if round_.slot is not None else _QUICK_ROUND_S
+        try:
+            deadline = asyncio.get_running_loop().time() + length
+            async for results in collector.collect(targets, deadline):
+                self._deliver(results)
+        except Exception:
+            self.failures += 1
+            log.exception("round broken off", check=round_.check, devices=len(targets))
+        finally:
+            self._schedule.done(round_)
+
+    def _targets(self, round_: Round) -> tuple[list[Target], list[Result]]:
+        targets: list[Target] = []
+        unresolved: list[Result] = []
+        for id_ in round_.devices:
+            device = self._devices.get(id_)
+            if device is None:
+                continue
+            ip = self._resolver.ip(device.address)
+            if ip is not None:
+                targets.append(Target(device, ip))
+            else:
+                now = self._env.clock.now().wall
+                detail = f"{device.address} does not resolve"
+                unresolved.append(Result(id_, round_.check, now, Reason.RESOLVE, (), detail))
+        return targets, unresolved
+
+    async def look(self, check: str, targets: Sequence[Target], timeout_s: float) -> list[Result]:
+        """One round outside the schedule, for the uplink's references."""
+        found: list[Result] = []
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        async for results in self._collectors[check].collect(targets, deadline):
+            found.extend(results)
+        return found
+
+    async def stop(self) -> None:
+        for task in list(self._rounds):
+            task.cancel()
+        await asyncio.gather(*self._rounds, return_exceptions=True)
+        while self._collectors:
+            await self._collectors.popitem()[1].stop()

@@ -1,0 +1,87 @@
+"""Watching our own uplink: the interface's carrier, and the reference addresses, once a second."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from monitor.model import Device, DeviceId, Kind, Result, Target
+
+PROC_ROUTES = Path("/proc/net/route")
+PROC_ROUTES6 = Path("/proc/net/ipv6_route")
+SYS_NET = Path("/sys/class/net")
+MAX_REFERENCES = 16
+
+
+def default_route(routes: Path = PROC_ROUTES, routes6: Path = PROC_ROUTES6) -> tuple[str, str]:
+    """Interface and gateway of the default route (IPv4, else IPv6); empty where there is none."""
+    try:
+        for line in routes.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[1] == "00000000" and int(fields[3], 16) & 2:
+                return fields[0], socket.inet_ntoa(struct.pack("=I", int(fields[2], 16)))
+        for line in routes6.read_text().splitlines():
+            fields = line.split()
+            if fields[0] == "0" * 32 and fields[1] == "00" and fields[4] != "0" * 32 and fields[9] != "lo":
+                return fields[9], str(ipaddress.IPv6Address(bytes.fromhex(fields[4])))
+    except (OSError, IndexError, ValueError):
+        pass
+    return "", ""
+
+
+def carrier(interface: str, sys_net: Path = SYS_NET) -> bool:
+    """Whether the interface has its link. An interface that cannot be asked (it is down) has none; one that
+    is not there at all tells nothing."""
+    if not interface or not (sys_net / interface).exists():
+        return True
+    try:
+        return (sys_net / interface / "carrier").read_text().strip() == "1"
+    except OSError:
+        return False
+
+
+def reference_devices(configured: Sequence[str], devices: Mapping[DeviceId, Device]) -> list[Device]:
+    """What to probe: the configured addresses, or the default gateway and the fleet's own uplink devices,
+    those that others hang on and that have no parent themselves."""
+    if configured:
+        return [_reference(address) for address in configured]
+    _, gateway = default_route()
+    parents = {parent for device in devices.values() for parent in device.parents}
+    tops = [d for d in devices.values() if d.id in parents and not d.parents and "icmp" in d.checks]
+    found = [_reference(gateway)] if gateway else []
+    return (found + tops)[:MAX_REFERENCES]
+
+
+def _reference(address: str) -> Device:
+    return Device(DeviceId(f"reference {address}"), address, Kind.SWITCH, address)
+
+
+class SightWatch:
+    """Probes the references every second and hands on what came back.
+
+    ``look`` carries out one ICMP round; ``tell`` takes its results and the state of the carrier.
+    """
+
+    def __init__(
+        self,
+        interface: str,
+        references: Iterable[Target],
+        look: Callable[[Sequence[Target], float], Awaitable[list[Result]]],
+        tell: Callable[[bool, list[Result]], None],
+    ) -> None:
+        self._interface = interface
+        self._references = list(references)
+        self._look = look
+        self._tell = tell
+
+    async def run(self) -> None:
+        while True:
+            results: list[Result] = []
+            if self._references:
+                results = await self._look(self._references, 1.0)
+            self._tell(carrier(self._interface), results)
+            await asyncio.sleep(1.0)
