@@ -85,9 +85,7 @@ class DaemonSettings(Section):
     def from_folder(self, base: Path) -> Self:
         """The same with its relative paths made absolute."""
         base = base.absolute()
-        return self.model_copy(
-            update={"state_dir": base / self.state_dir, "run_dir": base / self.run_dir}
-        )
+        return self.model_copy(update={"state_dir": base / self.state_dir, "run_dir": base / self.run_dir})
 
 
 class KindSettings(Section):

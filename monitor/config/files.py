@@ -14,13 +14,29 @@ from monitor.config.wording import describe
 from monitor.problems import Findings, Place
 
 _PLAIN = (
-    (re.compile(r"Expected '=' after a key"), "a key without a value", 'write key = value (text in "quotes")'),
+    (
+        re.compile(r"Expected '=' after a key"),
+        "a key without a value",
+        'write key = value (text in "quotes")',
+    ),
     (re.compile(r"Cannot declare .* twice"), "this table is written twice", "keep one of the two"),
     (re.compile(r"Cannot overwrite a value"), "this key is written twice", "keep one of the two"),
     (re.compile(r"Invalid value"), "a value that TOML does not know", 'text belongs in "quotes"'),
-    (re.compile(r"Unterminated string"), "a text without its closing quote", "close the quote on the same line"),
-    (re.compile(r"Illegal character '\\n'"), "a text without its closing quote", "close the quote on the same line"),
-    (re.compile(r"Unescaped '\\'|escape"), "a backslash within a text", r"write \\ for one, or use 'single quotes'"),
+    (
+        re.compile(r"Unterminated string"),
+        "a text without its closing quote",
+        "close the quote on the same line",
+    ),
+    (
+        re.compile(r"Illegal character '\\n'"),
+        "a text without its closing quote",
+        "close the quote on the same line",
+    ),
+    (
+        re.compile(r"Unescaped '\\'|escape"),
+        "a backslash within a text",
+        r"write \\ for one, or use 'single quotes'",
+    ),
     (
         re.compile(r"Expected newline or end of document"),
         "something more after the value",
@@ -104,7 +120,9 @@ class Sources:
         """``[section]``, which only one file may have."""
         entries = list(self.tables(section))
         for entry in entries[1:]:
-            findings.error(entry.place, f"[{section}] is also in {entries[0].place.file}", "keep it in one file")
+            findings.error(
+                entry.place, f"[{section}] is also in {entries[0].place.file}", "keep it in one file"
+            )
         return entries[0] if entries else None
 
 
@@ -115,7 +133,7 @@ def read_sources(path: Path, findings: Findings) -> Sources:
         return Sources((), (path,))
     paths, files = [path], [main]
     for pattern, place in _patterns(main, findings):
-        for found in _included(path.parent, pattern, place, findings):
+        for found in matching(path.parent, pattern, place, findings):
             if found.resolve() in {known.resolve() for known in paths}:
                 continue
             paths.append(found)
@@ -142,10 +160,13 @@ def _patterns(main: Source, findings: Findings) -> Iterator[tuple[str, Place]]:
         if isinstance(pattern, str) and pattern:
             yield pattern, place.at(index)
         else:
-            findings.error(place.at(index), f"found {describe(pattern)}", "expected the name of a file in quotes")
+            findings.error(
+                place.at(index), f"found {describe(pattern)}", "expected the name of a file in quotes"
+            )
 
 
-def _included(base: Path, pattern: str, place: Place, findings: Findings) -> list[Path]:
+def matching(base: Path, pattern: str, place: Place, findings: Findings) -> list[Path]:
+    """The files that a name or pattern means, sorted; relative to ``base``. Says so when there is none."""
     if not any(sign in pattern for sign in "*?["):
         return [base / pattern]
     # Path.glob takes no absolute pattern: split it at its root.

@@ -97,7 +97,9 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
     steps = _real_steps(detail["loc"], value)
     found = "found " + (_sort_of(detail["input"]) if private else describe(detail["input"]))
     if kind == "extra_forbidden":
-        return _Complaint(steps, "unknown key", suggest(str(steps[-1]), _keys(shape, detail["loc"][:-1])), False)
+        return _Complaint(
+            steps, "unknown key", suggest(str(steps[-1]), _keys(shape, detail["loc"][:-1])), False
+        )
     if kind == "missing":
         return _Complaint(steps, "is missing", _meaning(shape, detail["loc"]), False)
     if kind == "value_error":
@@ -121,7 +123,9 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
         key, words = _BOUNDS[kind]
         return _Complaint(steps, found, f"it must be {words} {context[key]:g}", False)
     if kind in ("too_short", "string_too_short"):
-        return _Complaint(steps, "is too short" if detail["input"] else "is empty", _length(kind, context), False)
+        return _Complaint(
+            steps, "is too short" if detail["input"] else "is empty", _length(kind, context), False
+        )
     if kind in ("too_long", "string_too_long"):
         return _Complaint(steps, "is too long", f"at most {context['max_length']}", False)
     if kind == "string_pattern_mismatch":

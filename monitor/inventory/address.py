@@ -36,7 +36,9 @@ def _one_device(text: str, address: ipaddress.IPv4Address | ipaddress.IPv6Addres
 def _host(text: str) -> str:
     labels = text.removesuffix(".").split(".")
     if "://" in text:
-        raise ValueError(f'"{text}" is a URL; write the address alone, without {text.split("://")[0]}:// and path')
+        raise ValueError(
+            f'"{text}" is a URL; write the address alone, without {text.split("://")[0]}:// and path'
+        )
     if "/" in text:
         raise ValueError(f'"{text}" has a network mask or path; write the address alone')
     if _WITH_PORT.match(text):

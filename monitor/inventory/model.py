@@ -95,5 +95,3 @@ def diff(old: Inventory, new: Inventory) -> Diff:
             if (before := old.devices.get(key)) is not None and before != after
         ),
     )
-
-

@@ -108,7 +108,7 @@ def csv_table(path: Path, shown: str, findings: Findings) -> SheetTable | None:
         lines.extend(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         what = "a quoted cell is never closed" if "end of data" in str(error) else str(error)
-        findings.error(Place(shown, f"row {len(lines) + 1}"), what, "check the quotes (\") of this row")
+        findings.error(Place(shown, f"row {len(lines) + 1}"), what, 'check the quotes (") of this row')
         return None
     return sheet_table(shown, "", list(enumerate(lines, 1)), findings)
 
@@ -207,6 +207,9 @@ def _decode(raw: bytes, place: Place, findings: Findings) -> str | None:
 def _has_headings(text: str) -> bool:
     head = io.StringIO(text, newline="")
     try:
-        return any(looks_like_header(read_header(cells)) for _, cells in zip(range(HEADER_WITHIN), csv.reader(head), strict=False))
+        return any(
+            looks_like_header(read_header(cells))
+            for _, cells in zip(range(HEADER_WITHIN), csv.reader(head), strict=False)
+        )
     except csv.Error:
         return False
