@@ -103,9 +103,9 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
     if kind == "missing":
         return _Complaint(steps, "is missing", _meaning(shape, detail["loc"]), False)
     if kind == "value_error":
-        text = str(context.get("error", detail["msg"]))
-        what, _, right = text.partition("; ")
-        return _Complaint(steps, what, right, False)
+        return _Complaint(
+            steps, *_own_words(str(context.get("error", detail["msg"])), detail["input"], found), False
+        )
     if kind in ("literal_error", "enum"):
         choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         hint = suggest(str(detail["input"]), choices)
@@ -133,6 +133,14 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
     if kind in _EXPECTED:
         return _Complaint(steps, found, f"expected {_EXPECTED[kind]}", True)
     return _Complaint(steps, found, detail["msg"][:1].lower() + detail["msg"][1:], False)
+
+
+def _own_words(text: str, value: Any, found: str) -> tuple[str, str]:
+    """A validator of ours says "what; what would be right", or only what would be right."""
+    what, split, right = text.partition("; ")
+    if split or isinstance(value, Mapping):
+        return what, right
+    return found, text
 
 
 def _length(kind: str, context: Mapping[str, Any]) -> str:
@@ -201,5 +209,5 @@ def _meaning(shape: Any, loc: tuple[str | int, ...]) -> str:
     for model in _at(shape, loc[:-1]):
         for name, field in model.model_fields.items():
             if (field.alias or name) == loc[-1] and field.description:
-                return field.description.split("\n\n")[0].replace("\n", " ").rstrip(".")
+                return field.description.split("\n\n")[0].replace("\n", " ").replace("``", "").rstrip(".")
     return ""

@@ -54,7 +54,11 @@ def _tell_unknown(
         if by_id is not None:
             right = f'a parent is named by its id: write "{by_id}"'
         else:
-            right = suggest(parent, likely) if number < SUGGESTED else ""
+            right = (
+                suggest(parent, (id_ for id_ in likely if id_ not in children[:1]))
+                if number < SUGGESTED
+                else ""
+            )
         found = f'the parent "{parent}" is not in the inventory'
         if len(children) > 1:
             rows = ", ".join(str(origins[child].place()) for child in children[1:NAMED_ROWS])
