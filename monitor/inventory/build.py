@@ -95,7 +95,7 @@ class Builder:
         read = self._read
         id_ = read(origin, Field.ID, row.id, cells.device_id)
         name = self._text(origin, Field.NAME, row.name)
-        address = read(origin, Field.ADDRESS, row.address, _address)
+        address, canonical_address = read(origin, Field.ADDRESS, row.address, _address) or ("", "")
         kind = read(origin, Field.KIND, row.kind, cells.kind) or Kind.CAMERA
         key_site = read(origin, Field.KEY_SITE, row.key_site, cells.yes_no)
         longitude = read(origin, Field.LONGITUDE, row.longitude, _longitude)
@@ -120,7 +120,7 @@ class Builder:
             id=DeviceId(id_),
             name=name,
             kind=kind,
-            address=address or "",
+            address=address,
             site=site_name,
             area=area,
             key_site=bool(key_site),
@@ -134,9 +134,9 @@ class Builder:
             feeder=self._text(origin, Field.FEEDER, row.feeder),
             tags=tags,
         )
-        self._keep(origin, device)
+        self._keep(origin, device, canonical_address)
 
-    def _keep(self, origin: Origin, device: Device) -> None:
+    def _keep(self, origin: Origin, device: Device, canonical_address: str) -> None:
         earlier = self._origins.get(device.id)
         if earlier is not None:
             self._findings.error(
@@ -149,9 +149,9 @@ class Builder:
             self._findings.warning(origin.place(Field.ID), odd)
         self._devices[device.id] = device
         self._origins[device.id] = origin
-        if not device.address:
+        if not canonical_address:
             return
-        same = self._addresses.setdefault(canonical(device.address), origin)
+        same = self._addresses.setdefault(canonical_address, origin)
         if same is not origin:
             self._findings.error(
                 origin.place(Field.ADDRESS),
@@ -166,7 +166,7 @@ class Builder:
             what, _, right = str(error).partition("; ")
             self._findings.error(origin.place(field), what, right)
             return None
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and not cells.is_tidy(value):
             self._note(origin, field, value, cells.code(value))
         return found
 
@@ -182,7 +182,7 @@ class Builder:
         return text
 
     def _note(self, origin: Origin, field: Field, value: str, read: str) -> None:
-        if len(read) == len(value) and (value.isascii() or read == value):
+        if read == value:
             return
         tidied = self._tidied.get(field)
         if tidied is None:
@@ -243,12 +243,12 @@ class Builder:
         return area or site.area, site.key_site if key_site is None else key_site
 
 
-def _address(value: object) -> str:
+def _address(value: object) -> tuple[str, str]:
+    """As written, and as all its spellings are."""
     text = cells.code(value)
     if not text:
         raise ValueError("is empty; write an IP address or a host name")
-    canonical(text)
-    return text
+    return text, canonical(text)
 
 
 def _longitude(value: object) -> float | None:

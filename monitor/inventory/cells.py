@@ -27,6 +27,8 @@ def plain(value: object) -> str:
     """The text of a cell for people (a name, a site): without blanks around it and invisible characters."""
     if not isinstance(value, str):
         return "" if value is None else str(value)
+    if not value:
+        return ""
     text = value.strip()
     if text.isascii() and text.isprintable():
         return text
@@ -42,6 +44,11 @@ def code(value: object) -> str:
             text = text.removeprefix("=").strip("\"'").strip()
         return text
     return unicodedata.normalize("NFKC", text).strip()
+
+
+def is_tidy(text: str) -> bool:
+    """At a glance: ``code`` would leave the text as it is."""
+    return (text.isalnum() and text.isascii()) or not text
 
 
 def optional(text: str) -> str:

@@ -87,13 +87,14 @@ def _strings(archive: zipfile.ZipFile) -> list[str]:
 
 def _text(item: etree._Element) -> str:
     """The text of a string item: its runs joined, without the phonetic guide (``rPh``)."""
+    if len(item) == 1 and item[0].tag.endswith("}t"):
+        return item[0].text or ""
     parts = []
     for child in item:
-        local = etree.QName(child).localname
-        if local == "t":
+        if child.tag.endswith("}t"):
             parts.append(child.text or "")
-        elif local == "r":
-            parts.extend(run.text or "" for run in child if etree.QName(run).localname == "t")
+        elif child.tag.endswith("}r"):
+            parts.extend(run.text or "" for run in child if run.tag.endswith("}t"))
     return "".join(parts)
 
 
@@ -128,7 +129,7 @@ def _column(reference: str) -> int:
 def _value(cell: etree._Element, strings: list[str]) -> str:
     sort = cell.get("t", "n")
     if sort == "inlineStr":
-        return "".join(map(_text, cell))
+        return _text(cell[-1]) if len(cell) else ""
     # The value is the last child: a formula may stand before it.
     value = cell[-1].text if len(cell) else None
     if value is None:
