@@ -20,6 +20,9 @@ from monitor.settings import Duration
 VOLLEY = 64
 """Packets sent in one go: at 98 bytes each less than a switch port's smallest buffer."""
 
+_PREPARED_AT_ONCE = 2000
+"""Targets, before the loop is given back: about a millisecond."""
+
 
 class IcmpSettings(CheckSettings):
     """``[checks.icmp]``"""
@@ -32,6 +35,9 @@ class IcmpSettings(CheckSettings):
     """Bytes of payload, as with ``ping -s``."""
     rate: float = Field(default=10_000.0, gt=0)
     """The most packets per second that are sent, for each of IPv4 and IPv6."""
+    stamp_sent: bool = True
+    """Let the kernel tell when each echo went out: round-trip times right to a microsecond or two. Without,
+    they are some tens of microseconds too long, and a sweep takes a fifth less of our CPU."""
 
 
 class IcmpCollector:
@@ -58,7 +64,7 @@ class IcmpCollector:
 
     def _open(self, family: Family) -> Pinger:
         settings = self._settings
-        echo = open_echo_socket(family)
+        echo = open_echo_socket(family, settings.stamp_sent)
         return Pinger(
             echo,
             open_io(echo, settings.size, VOLLEY),
@@ -78,7 +84,7 @@ class IcmpCollector:
         """``echoes`` overrides the setting: one for the quick second look at a suspect."""
         loop = asyncio.get_running_loop()
         answers = Answers(len(targets))
-        sweeps = self._sweeps(targets, echoes or self._settings.echoes, answers)
+        sweeps = await self._sweeps(targets, echoes or self._settings.echoes, answers)
         for family, sweep in sweeps.items():
             self._pingers[family].add(sweep)
 
@@ -96,10 +102,14 @@ class IcmpCollector:
                 if family in self._pingers:
                     self._pingers[family].remove(sweep)
 
-    def _sweeps(self, targets: Sequence[Target], echoes: int, answers: Answers) -> dict[Family, Sweep]:
+    async def _sweeps(
+        self, targets: Sequence[Target], echoes: int, answers: Answers
+    ) -> dict[Family, Sweep]:
         """The targets by address family; those that cannot be sent to are answered for at once."""
         chosen: dict[Family, tuple[list[Target], list[bytes]]] = {V4: ([], []), V6: ([], [])}
-        for target in targets:
+        for count, target in enumerate(targets, start=1):
+            if not count % _PREPARED_AT_ONCE:
+                await asyncio.sleep(0)
             family = V6 if ":" in target.ip else V4
             try:
                 name = family.name(target.ip)
@@ -109,8 +119,9 @@ class IcmpCollector:
             if family not in self._pingers:
                 answers.put(self._not_sent(target, Reason.SEND_FAILED, "no IPv6 on this machine"))
                 continue
-            chosen[family][0].append(target)
-            chosen[family][1].append(name)
+            mine, names = chosen[family]
+            mine.append(target)
+            names.append(name)
         return {
             family: Sweep(mine, names, [family.address(name) for name in names], echoes, answers)
             for family, (mine, names) in chosen.items()

@@ -26,6 +26,9 @@ TOKEN = 10
 MIN_SIZE = 2 * TOKEN - 2
 """The least payload: the sequence number lies in the header."""
 
+_NAME4 = struct.pack("=HH", socket.AF_INET, 0)
+_NAME4_END = bytes(8)
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -50,12 +53,12 @@ class Family:
         """The kernel's socket address of ``ip``; ``ValueError`` if it is no address of this family."""
         try:
             if self.af == socket.AF_INET:
-                return struct.pack("=HH4s8x", self.af, 0, socket.inet_pton(self.af, ip))
+                return _NAME4 + socket.inet_pton(socket.AF_INET, ip) + _NAME4_END
             plain, _, zone = ip.partition("%")
             scope = 0 if not zone else int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
             return struct.pack("=HHI16sI", self.af, 0, 0, socket.inet_pton(self.af, plain), scope)
-        except (OSError, UnicodeError) as error:
-            raise ValueError(f'not an address: "{ip}"') from error
+        except (OSError, UnicodeError, struct.error) as error:
+            raise ValueError(f'not an address: "{ip[:60]}"') from error
 
     def address(self, name: bytes) -> bytes:
         return name[self.address_at : self.address_at + self.address_size]

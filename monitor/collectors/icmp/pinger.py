@@ -28,6 +28,7 @@ PATIENCE = 20
 TRIES = 3
 """A send also reports errors of *earlier* packets: only one that stays is this packet's own."""
 _NUMBERS = 1 << 32
+_NO_NUMBER = 2 * _NUMBERS
 _NO_ROOM = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -165,8 +166,8 @@ class Pinger:
             self._wake_for_expiry()
         sweep.next += sent
         if failed:
-            # The kernel may have counted them or not.
-            volley.number = -1
+            # The kernel may have counted them or not: do without its stamps this once.
+            volley.number = _NO_NUMBER
             self._echo.restart_stamps()
             self._number = 0
             for index, code in failed:
@@ -254,11 +255,13 @@ class Pinger:
 
     def _stamp(self, stamps: list[tuple[int, int]]) -> None:
         last = self._volleys[-1] if self._volleys else None
+        if last is not None and stamps[0][0] == last.number and len(stamps) == len(last.sent_ns):
+            # Nearly always: just the packets that have just been sent, in order.
+            last.sent_ns = [sent_ns for _, sent_ns in stamps]
+            return
         for number, sent_ns in stamps:
-            volley = last
-            if volley is None or not 0 <= number - volley.number < len(volley.sent_ns):
-                volley = self._volley_of(number)
-            if volley is not None and volley.number >= 0:
+            volley = self._volley_of(number)
+            if volley is not None:
                 volley.sent_ns[number - volley.number] = sent_ns
 
     def _volley_of(self, number: int) -> Volley | None:

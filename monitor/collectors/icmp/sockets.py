@@ -57,8 +57,11 @@ class EchoSocket:
         self.sock.close()
 
 
-def open_echo_socket(family: Family) -> EchoSocket:
-    """``IcmpNotPermitted``, or ``OSError`` where the machine lacks the address family."""
+def open_echo_socket(family: Family, stamp_sent: bool = True) -> EchoSocket:
+    """``stamp_sent``: ask the kernel when each packet went out.
+
+    ``IcmpNotPermitted``, or ``OSError`` where the machine lacks the address family.
+    """
     ident = secrets.randbelow(0xFFFF) + 1
     try:
         sock = socket.socket(family.af, socket.SOCK_RAW | socket.SOCK_NONBLOCK, family.protocol)
@@ -79,7 +82,7 @@ def open_echo_socket(family: Family) -> EchoSocket:
         _enlarge(sock)
         sock.setsockopt(family.error_level, family.error_type, 1)
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        return EchoSocket(sock, family, ident, raw, _stamp_sent(sock))
+        return EchoSocket(sock, family, ident, raw, stamp_sent and _stamp_sent(sock))
     except BaseException:
         sock.close()
         raise
