@@ -1,0 +1,23 @@
+"""The configuration: TOML files and inventories → one frozen, typed, checked whole.
+
+``load`` either gives a ``Config`` that can take effect or raises ``ConfigError`` with every fault of every
+file; the warnings of a sound one are in ``Config.warnings``.
+"""
+
+from monitor.config.daemon import DaemonSettings, KindSettings, Language, LogFormat, LogLevel
+from monitor.config.load import Config, daemon_settings, load
+from monitor.problems import ConfigError, Level, Problem
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "DaemonSettings",
+    "KindSettings",
+    "Language",
+    "Level",
+    "LogFormat",
+    "LogLevel",
+    "Problem",
+    "daemon_settings",
+    "load",
+]

@@ -1,0 +1,108 @@
+"""``[daemon]`` and ``[kind.*]``: what the daemon as a whole, and each kind of device, is set to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, model_validator
+
+from monitor.settings import Section
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'no time zone is called "{name}"; write for example "Asia/Shanghai"') from None
+    return name
+
+
+class Language(StrEnum):
+    ZH_CN = "zh-CN"
+    EN = "en"
+
+
+class LogFormat(StrEnum):
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogSettings(Section):
+    """How the daemon logs, to standard error (under systemd: the journal)."""
+
+    format: LogFormat = LogFormat.CONSOLE
+    """``console`` for people, ``json`` for log collectors: one object a line."""
+    level: LogLevel = LogLevel.INFO
+    """The least important line that is still written."""
+
+
+class UplinkSettings(Section):
+    """How the daemon knows that its own uplink is lost: then devices become ``unknown``, not ``down``."""
+
+    interface: str | None = None
+    """The network interface that leads to the devices, for example ``"eth0"``. By default that of the
+    default route."""
+    references: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Addresses that answer whenever our uplink works. By default the default gateway and the fleet's own
+    uplink devices: those that are the parent of others and have none themselves."""
+
+
+class DaemonSettings(Section):
+    """The daemon as a whole."""
+
+    language: Language = Language.ZH_CN
+    """The language of messages to people."""
+    timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    """The time zone in which people read times, by its IANA name."""
+    state_dir: Path = Path("/var/lib/camwatch")
+    """Where the ledger and the sink's spool are kept. A relative path starts from the configuration file."""
+    run_dir: Path = Path("/run/camwatch")
+    """Where the control socket is, through which ``camwatch status`` asks the daemon. A relative path
+    starts from the configuration file."""
+    log: LogSettings = LogSettings()
+    """The daemon's log."""
+    uplink: UplinkSettings = UplinkSettings()
+    """Our own uplink."""
+
+    @property
+    def control_socket(self) -> Path:
+        return self.run_dir / "control.sock"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def from_folder(self, base: Path) -> Self:
+        """The same with its relative paths made absolute."""
+        base = base.absolute()
+        return self.model_copy(update={"state_dir": base / self.state_dir, "run_dir": base / self.run_dir})
+
+
+class KindSettings(Section):
+    """What devices of one kind are checked by, unless the inventory says otherwise for a device."""
+
+    checks: tuple[str, ...] = Field(default=("icmp",), min_length=1)
+    """The checks of each device of this kind."""
+    liveness: tuple[str, ...] = ()
+    """The checks that must all hold for a device to be online; by default the first of ``checks``."""
+
+    @model_validator(mode="after")
+    def _subset(self) -> Self:
+        for check in self.liveness:
+            if check not in self.checks:
+                raise ValueError(f'liveness names "{check}", which is not among the checks; add it to checks')
+        return self
+
+    @property
+    def online_by(self) -> tuple[str, ...]:
+        return self.liveness or self.checks[:1]

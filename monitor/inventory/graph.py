@@ -1,0 +1,94 @@
+"""Which device is reached through which: unknown parents and cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from monitor.inventory.columns import Field
+from monitor.model import Device, DeviceId, Kind
+from monitor.problems import Findings, Place, suggest
+
+NAMED_ROWS = 10
+"""So many rows of one fault are named; the others are counted."""
+SUGGESTED = 50
+"""So many unknown parents get a "did you mean": comparing with a whole fleet takes long."""
+
+
+class HasPlace(Protocol):
+    def place(self, field: Field | None = None) -> Place: ...
+
+
+def check_parents(
+    devices: Mapping[DeviceId, Device], origins: Mapping[DeviceId, HasPlace], findings: Findings
+) -> None:
+    unknown: dict[DeviceId, list[DeviceId]] = {}
+    for device in devices.values():
+        for parent in device.parents:
+            if parent not in devices:
+                unknown.setdefault(parent, []).append(device.id)
+    if unknown:
+        _tell_unknown(unknown, devices, origins, findings)
+    for cycle in cycles(devices):
+        path = " → ".join((*cycle, cycle[0]))
+        others = ", ".join(str(origins[id_].place()) for id_ in cycle[1 : NAMED_ROWS + 1])
+        findings.error(
+            origins[cycle[0]].place(Field.PARENTS),
+            f"the parents run in a circle: {path}" + (f" ({others})" if others else ""),
+            "a device cannot be reached through itself",
+        )
+
+
+def _tell_unknown(
+    unknown: Mapping[DeviceId, list[DeviceId]],
+    devices: Mapping[DeviceId, Device],
+    origins: Mapping[DeviceId, HasPlace],
+    findings: Findings,
+) -> None:
+    likely = [device.id for device in devices.values() if device.kind is not Kind.CAMERA]
+    likely = likely or list(devices)[:5000]
+    names = {device.name: device.id for device in devices.values()}
+    addresses = {device.address: device.id for device in devices.values()}
+    for number, (parent, children) in enumerate(unknown.items()):
+        by_id = names.get(parent) or addresses.get(parent)
+        if by_id is not None:
+            right = f'a parent is named by its id: write "{by_id}"'
+        else:
+            right = (
+                suggest(parent, (id_ for id_ in likely if id_ not in children[:1]))
+                if number < SUGGESTED
+                else ""
+            )
+        found = f'the parent "{parent}" is not in the inventory'
+        if len(children) > 1:
+            rows = ", ".join(str(origins[child].place()) for child in children[1:NAMED_ROWS])
+            rest = len(children) - NAMED_ROWS
+            found += f" (also named by {rows}{f' and {rest} more' if rest > 0 else ''})"
+        findings.error(origins[children[0]].place(Field.PARENTS), found, right)
+
+
+def cycles(devices: Mapping[DeviceId, Device]) -> Iterator[tuple[DeviceId, ...]]:
+    """Circles among the parents, each once, by an iterative depth-first search (fleets are deep at times).
+
+    Circles that share devices may be told one after the other: the next run names what is left.
+    """
+    done: set[DeviceId] = set()
+    for start in devices:
+        if start in done or not devices[start].parents:
+            continue
+        trail: list[DeviceId] = [start]
+        on_trail = {start}
+        ways = [iter(devices[start].parents)]
+        while ways:
+            step = next(ways[-1], None)
+            if step is None:
+                ways.pop()
+                left = trail.pop()
+                on_trail.discard(left)
+                done.add(left)
+            elif step in on_trail:
+                yield tuple(trail[trail.index(step) :])
+            elif step not in done and step in devices:
+                trail.append(step)
+                on_trail.add(step)
+                ways.append(iter(devices[step].parents))
