@@ -39,7 +39,9 @@ class Checks:
         self.failures = 0
         """Rounds that a collector broke off by an exception: a bug of ours, and its devices unmeasured."""
 
-    async def configure(self, settings: Mapping[str, CheckSettings], devices: Mapping[DeviceId, Device]) -> None:
+    async def configure(
+        self, settings: Mapping[str, CheckSettings], devices: Mapping[DeviceId, Device]
+    ) -> None:
         """Start new collectors, restart changed ones, stop those that nothing uses any more."""
         self._devices = devices
         old, self._settings = self._settings, settings

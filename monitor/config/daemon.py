@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, model_validator
 
 from monitor.settings import Section
+from monitor.uplink import UplinkSettings
 
 
 def _zone(name: str) -> str:
@@ -44,17 +45,6 @@ class LogSettings(Section):
     """``console`` for people, ``json`` for log collectors: one object a line."""
     level: LogLevel = LogLevel.INFO
     """The least important line that is still written."""
-
-
-class UplinkSettings(Section):
-    """How the daemon knows that its own uplink is lost: then devices become ``unknown``, not ``down``."""
-
-    interface: str | None = None
-    """The network interface that leads to the devices, for example ``"eth0"``. By default that of the
-    default route."""
-    references: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    """Addresses that answer whenever our uplink works. By default the default gateway and the fleet's own
-    uplink devices: those that are the parent of others and have none themselves."""
 
 
 class DaemonSettings(Section):

@@ -102,9 +102,7 @@ class IcmpCollector:
                 if family in self._pingers:
                     self._pingers[family].remove(sweep)
 
-    async def _sweeps(
-        self, targets: Sequence[Target], echoes: int, answers: Answers
-    ) -> dict[Family, Sweep]:
+    async def _sweeps(self, targets: Sequence[Target], echoes: int, answers: Answers) -> dict[Family, Sweep]:
         """The targets by address family; those that cannot be sent to are answered for at once."""
         chosen: dict[Family, tuple[list[Target], list[bytes]]] = {V4: ([], []), V6: ([], [])}
         for count, target in enumerate(targets, start=1):

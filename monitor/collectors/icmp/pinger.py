@@ -157,9 +157,7 @@ class Pinger:
         if sent:
             if sweep.round == 0:
                 sweep.at += [self._clock.now().wall] * sent
-            volley = Volley(
-                sweep, first, bodies[:sent], now, drops, self._number, [started_ns] * sent
-            )
+            volley = Volley(sweep, first, bodies[:sent], now, drops, self._number, [started_ns] * sent)
             self._pending.update(zip(volley.bodies, zip(repeat(volley), range(sent))))
             self._volleys.append(volley)
             self._number = (self._number + sent) % _NUMBERS
@@ -295,7 +293,11 @@ class Pinger:
                 for index, body in enumerate(volley.bodies):
                     volley.by_quote[addresses[volley.first + index], body[:2]] = index
             index = volley.by_quote.get(key, -1)
-            if index >= 0 and volley.bodies[index].startswith(quoted) and volley.bodies[index] in self._pending:
+            if (
+                index >= 0
+                and volley.bodies[index].startswith(quoted)
+                and volley.bodies[index] in self._pending
+            ):
                 return volley, index
         return None
 

@@ -45,7 +45,9 @@ class EchoSocket:
 
     def drops(self) -> int:
         """Datagrams that the kernel could not queue for us since the socket was opened."""
-        return int(_MEMINFO.unpack(self.sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[_DROPS])
+        return int(
+            _MEMINFO.unpack(self.sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[_DROPS]
+        )
 
     def restart_stamps(self) -> None:
         """Count sent packets from 0 again: after a failed send the kernel's count and ours may differ."""

@@ -138,7 +138,9 @@ class Sweep:
     def _result(self, device: int) -> Result:
         reason, detail = self._judge(device)
         target = self.targets[device]
-        return Result(target.device.id, CHECK, self.at[device], reason, self._readings(device, reason), detail)
+        return Result(
+            target.device.id, CHECK, self.at[device], reason, self._readings(device, reason), detail
+        )
 
     def _judge(self, device: int) -> tuple[Reason, str]:
         if self.rtts[device]:
