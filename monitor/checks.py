@@ -7,6 +7,7 @@ This is the door through which results of other machines may come in one day: wh
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -19,6 +20,7 @@ from monitor.schedule import Round, Schedule
 
 log = structlog.get_logger("checks")
 
+_ROUNDS_KEPT = 120
 _QUICK_ROUND_S = 10.0
 """The deadline of a round of re-probes."""
 
@@ -36,6 +38,7 @@ class Checks:
         self._settings: Mapping[str, CheckSettings] = {}
         self._devices: Mapping[DeviceId, Device] = {}
         self._rounds: set[asyncio.Task[None]] = set()
+        self._took: dict[str, deque[float]] = {}
         self.failures = 0
         """Rounds that a collector broke off by an exception: a bug of ours, and its devices unmeasured."""
 
@@ -74,9 +77,10 @@ class Checks:
         targets, unresolved = self._targets(round_)
         if unresolved:
             self._deliver(unresolved)
+        started = asyncio.get_running_loop().time()
         length = settings.interval if round_.slot is not None else _QUICK_ROUND_S
         try:
-            deadline = asyncio.get_running_loop().time() + length
+            deadline = started + length
             async for results in collector.collect(targets, deadline):
                 self._deliver(results)
         except Exception:
@@ -84,6 +88,10 @@ class Checks:
             log.exception("round broken off", check=round_.check, devices=len(targets))
         finally:
             self._schedule.done(round_)
+            if round_.slot is not None:
+                self._took.setdefault(round_.check, deque(maxlen=_ROUNDS_KEPT)).append(
+                    asyncio.get_running_loop().time() - started
+                )
 
     def _targets(self, round_: Round) -> tuple[list[Target], list[Result]]:
         targets: list[Target] = []
@@ -100,6 +108,13 @@ class Checks:
                 detail = f"{device.address} does not resolve"
                 unresolved.append(Result(id_, round_.check, now, Reason.RESOLVE, (), detail))
         return targets, unresolved
+
+    def timing(self, check: str) -> dict[str, float]:
+        """How long the last rounds of the check took, in seconds."""
+        took = self._took.get(check)
+        if not took:
+            return {"round_mean_s": 0.0, "round_max_s": 0.0}
+        return {"round_mean_s": round(sum(took) / len(took), 3), "round_max_s": round(max(took), 3)}
 
     async def look(self, check: str, targets: Sequence[Target], timeout_s: float) -> list[Result]:
         """One round outside the schedule, for the uplink's references."""

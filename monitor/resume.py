@@ -20,7 +20,7 @@ class Saved:
     """Messages not yet known to be delivered, in order."""
 
 
-def load(db: sqlite3.Connection) -> Saved:
+def resume(db: sqlite3.Connection) -> Saved:
     """Read the books of the last run. O(devices + open incidents)."""
     (last_run,) = db.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()
     row = db.execute("SELECT alive FROM run WHERE id=?", (last_run,)).fetchone()

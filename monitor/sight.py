@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from monitor.model import Device, DeviceId, Kind, Result, Target
@@ -69,19 +69,20 @@ class SightWatch:
     def __init__(
         self,
         interface: str,
-        references: Iterable[Target],
+        references: Callable[[], Sequence[Target]],
         look: Callable[[Sequence[Target], float], Awaitable[list[Result]]],
         tell: Callable[[bool, list[Result]], None],
     ) -> None:
         self._interface = interface
-        self._references = list(references)
+        self._references = references
         self._look = look
         self._tell = tell
 
     async def run(self) -> None:
         while True:
             results: list[Result] = []
-            if self._references:
-                results = await self._look(self._references, 1.0)
+            references = self._references()
+            if references:
+                results = await self._look(references, 1.5)
             self._tell(carrier(self._interface), results)
             await asyncio.sleep(1.0)

@@ -1,0 +1,298 @@
+"""The daemon: wires the rooms together. Nothing is decided here.
+
+    schedule → checks → pipeline → ledger → lanes → people
+                              └──→ sink
+
+Everything that moves is a task of one group: when one of them dies of a bug it is started again and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from monitor import __version__
+from monitor.alerts.desk import UnknownIncident
+from monitor.checks import Checks
+from monitor.clock import SystemClock
+from monitor.collectors.base import Env
+from monitor.config import Config, ConfigError, load
+from monitor.control.server import ControlServer
+from monitor.control.wire import ControlError
+from monitor.deliveries import Deliveries
+from monitor.model import IncidentId, Instant, Result, Target, WallMs
+from monitor.pipeline import Pipeline, Plan, Step
+from monitor.points import incident_point, rate_points, self_points
+from monitor.resolve import Resolver
+from monitor.resume import Saved, resume
+from monitor.schedule import Schedule
+from monitor.sight import SightWatch, default_route, reference_devices
+from monitor.status import snapshot
+from monitor.storage.ledger import Ledger
+from monitor.storage.records import RunAlive, RunStarted
+from monitor.storage.sink import Sink
+from monitor.uplink import Uplink
+
+log = structlog.get_logger("daemon")
+
+_TICK_S = 0.1
+_ALIVE_S = 5.0
+_POINTS_S = 30.0
+_STEP_MS = 5000
+"""A change of the machine's clock beyond this is a step, not a correction."""
+
+
+@dataclass(slots=True)
+class Health:
+    """Figures about ourselves."""
+
+    loop_lag_ms: float = 0.0
+    task_failures: int = 0
+    clock_step_ms: int = 0
+    clock_step_at: Instant | None = None
+
+
+class Daemon:
+    """One configuration at work. ``run`` returns after ``stop`` was called."""
+
+    def __init__(self, config: Config, sink: Sink, *, clock: SystemClock, rng: random.Random) -> None:
+        self.config = config
+        self.clock = clock
+        self.sink = sink
+        self.health = Health()
+        self._rng = rng
+        self._stopping = asyncio.Event()
+        self.ledger = Ledger(config.daemon.state_dir / "ledger.db")
+        saved = resume(self.ledger.db)
+        self._run_id = saved.next_run
+        self._saved: Saved = saved
+        now = clock.now()
+        self.uplink = self._new_uplink(config)
+        self.pipeline = Pipeline(_plan(config), self.uplink, saved.past, now)
+        self.schedule = Schedule()
+        self.resolver = Resolver(clock)
+        self.checks = Checks(Env(clock, rng), self.resolver, self.schedule, self._on_results)
+        self.deliveries = Deliveries(self.ledger, clock, rng, self._on_channel_health)
+        self.control = ControlServer(
+            config.daemon.control_socket,
+            {"status": self._cmd_status, "ack": self._cmd_ack, "reload": self._cmd_reload},
+        )
+        self._sight_task: asyncio.Task[None] | None = None
+        self.started = now
+
+    def _new_uplink(self, config: Config) -> Uplink:
+        settings = config.daemon.uplink
+        self._references = reference_devices(settings.references, config.inventory.devices)
+        return Uplink(settings, has_references=bool(self._references))
+
+    # ---------------------------------------------------------------- life
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        await self.start()
+        ready()
+        jobs = [
+            asyncio.create_task(self._keep(self._tick), name="tick"),
+            asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
+            asyncio.create_task(self._keep(self._write_points), name="points"),
+        ]
+        try:
+            await self._stopping.wait()
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            await self._close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def start(self) -> None:
+        config = self.config
+        await self.control.start()
+        self.ledger.start()
+        now = self.clock.now()
+        self.ledger.write([RunStarted(self._run_id, now.wall, __version__)])
+        await self.deliveries.start(config)
+        self._carry(self.pipeline.begin())
+        self.deliveries.take_up(self._saved.pending)
+        self.sink.devices_changed(config.inventory.devices)
+        await self.sink.start()
+        await self.checks.configure(config.checks, config.inventory.devices)
+        self._watch_sight()
+        gc.collect()
+        gc.freeze()  # the inventory and the libraries are here to stay: no full collection walks them again
+        log.info("started", devices=len(config.inventory), channels=len(config.channels), version=__version__)
+
+    async def _close(self) -> None:
+        if self._sight_task is not None:
+            self._sight_task.cancel()
+        await self.control.stop()
+        await self.checks.stop()
+        self.resolver.close()
+        await self.deliveries.stop(2.0)
+        self.ledger.write([RunAlive(self._run_id, self.clock.now().wall, stopped=True)])
+        await self.sink.stop()
+        await self.ledger.stop()
+        log.info("stopped")
+
+    async def _keep(self, job: Callable[[], Awaitable[None]]) -> None:
+        """Run a job for ever; one that dies of a bug is logged, counted and started again."""
+        while True:
+            try:
+                await job()
+            except Exception:
+                self.health.task_failures += 1
+                log.exception("task died, starting it again", task=job.__name__)
+                await asyncio.sleep(1.0)
+
+    # ---------------------------------------------------------------- the way of the data
+
+    def _on_results(self, results: list[Result]) -> None:
+        self.sink.write_results(results)
+        self._carry(self.pipeline.on_results(results, self.clock.now()))
+
+    def _carry(self, step: Step) -> None:
+        """A step's books to the ledger, its messages to the lanes, its wishes to the schedule."""
+        if not step:
+            return
+        self.deliveries.queue(step.records, step.messages)
+        now = self.clock.now()
+        in_ms = int(self.config.states.recheck * 1000)
+        for device, check in step.rechecks:
+            self.schedule.soon(device, check, in_ms, now)
+        for incident in step.opened:
+            log.info("incident opened", incident=incident.id, cause=incident.cause, subject=incident.subject,
+                     place=incident.place, severity=incident.severity.label)  # fmt: skip
+        for incident in step.resolved:
+            log.info("incident resolved", incident=incident.id, cause=incident.cause,
+                     subject=incident.subject)  # fmt: skip
+        points = [incident_point(i, now.wall) for i in (*step.opened, *step.resolved)]
+        if points:
+            self.sink.write_points(points)
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _TICK_S
+            self.checks.start_rounds()
+            self._carry(self.pipeline.on_tick(self.clock.now()))
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            self.health.loop_lag_ms = max(self.health.loop_lag_ms * 0.95, (loop.time() - due) * 1000)
+
+    def _watch_sight(self) -> None:
+        if self._sight_task is not None:
+            self._sight_task.cancel()
+        self.resolver.watch(
+            {d.address for d in (*self.config.inventory.devices.values(), *self._references)}
+        )
+        if "icmp" not in self.config.checks:
+            self._references = []
+        interface = self.config.daemon.uplink.interface or default_route()[0]
+        watch = SightWatch(interface, self._reference_targets, partial(self.checks.look, "icmp"), self._on_sight)
+        self._sight_task = asyncio.create_task(self._keep(watch.run), name="sight")
+
+    def _reference_targets(self) -> list[Target]:
+        found = ((device, self.resolver.ip(device.address)) for device in self._references)
+        return [Target(device, ip) for device, ip in found if ip is not None]
+
+    def _on_sight(self, carrier: bool, results: Sequence[Result]) -> None:
+        now = self.clock.now()
+        self.uplink.observe_carrier(carrier, now)
+        self.pipeline.on_references(results, now)
+
+    # ---------------------------------------------------------------- ourselves
+
+    async def _watch_ourselves(self) -> None:
+        last = self.clock.now()
+        while True:
+            await asyncio.sleep(1.0)
+            now = self.clock.now()
+            self._watch_clock(last, now)
+            self._own("ledger", self.ledger.trouble(), now)
+            self._own("sink", self.sink.trouble(), now)
+            self.deliveries.watch_ledger()
+            self.resolver.refresh()
+            if now.mono // int(_ALIVE_S * 1000) != last.mono // int(_ALIVE_S * 1000):
+                self.ledger.write([RunAlive(self._run_id, now.wall)])
+            last = now
+
+    def _own(self, name: str, trouble: str, now: Instant) -> None:
+        self.pipeline.own_trouble(name, bool(trouble), now.wall, now, trouble)
+
+    def _watch_clock(self, last: Instant, now: Instant) -> None:
+        step = self.clock.step_ms()
+        if abs(step) >= _STEP_MS:
+            self.health.clock_step_ms, self.health.clock_step_at = step, now
+            log.warning("the machine's clock was set", by_s=step / 1000)
+            if step > 0:
+                self._carry(self.pipeline.time_lost(last.wall, now))
+        at = self.health.clock_step_at
+        recent = at is not None and now.mono - at.mono < max(60_000, -self.health.clock_step_ms)
+        self._own("clock", f"{self.health.clock_step_ms / 1000:+.0f} s" if recent else "", now)
+
+    def _on_channel_health(self, channel: str, failing: bool, detail: str) -> None:
+        now = self.clock.now()
+        self.pipeline.own_trouble("channel", failing, now.wall, now, detail, subject=channel)
+
+    async def _write_points(self) -> None:
+        while True:
+            await asyncio.sleep(_POINTS_S)
+            at: WallMs = self.clock.now().wall
+            self.sink.write_points(rate_points(self.pipeline, at) + self_points(self, at))
+
+    # ---------------------------------------------------------------- commands
+
+    async def _cmd_status(self, arguments: dict[str, Any]) -> Any:
+        return snapshot(self)
+
+    async def _cmd_ack(self, arguments: dict[str, Any]) -> Any:
+        try:
+            id_ = IncidentId(int(arguments["incident"]))
+            self._carry(self.pipeline.acknowledge(id_, str(arguments["author"])[:80], self.clock.now()))
+        except UnknownIncident as error:
+            raise ControlError(str(error)) from error
+        return {"incident": id_}
+
+    async def _cmd_reload(self, arguments: dict[str, Any]) -> Any:
+        return await self.reload()
+
+    async def reload(self) -> dict[str, int]:
+        """Read, validate, swap. On an error the old configuration goes on, and ``ControlError`` says why."""
+        loop = asyncio.get_running_loop()
+        try:
+            config = await loop.run_in_executor(None, load, self.config.path)
+        except ConfigError as error:
+            log.error("reload refused, the old configuration goes on", problems=len(error.problems))
+            raise ControlError(str(error)) from error
+        before, after = self.config.inventory.devices, config.inventory.devices
+        self.config = config
+        self.uplink = self._new_uplink(config)
+        await self.deliveries.reconfigure(config)
+        self.sink.devices_changed(after)
+        self._carry(self.pipeline.reload(_plan(config), self.uplink, self.clock.now()))
+        await self.checks.configure(config.checks, after)
+        self._watch_sight()
+        result = {
+            "added": len(after.keys() - before.keys()),
+            "removed": len(before.keys() - after.keys()),
+            "changed": sum(1 for id_ in after.keys() & before.keys() if after[id_] != before[id_]),
+        }
+        log.info("reloaded", **result)
+        return result
+
+
+def _plan(config: Config) -> Plan:
+    return Plan(
+        config.inventory.devices,
+        config.states,
+        config.rules,
+        config.routes,
+        {name: tuple(receiver.channels) for name, receiver in config.receivers.items()},
+    )

@@ -1,0 +1,115 @@
+"""From the outbox to the lanes: a message is handed to its lane once the ledger has it.
+
+While the ledger cannot be written (a full disk), messages go out all the same, from memory: better told
+twice after a crash than not at all.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+
+from monitor.clock import Clock
+from monitor.config import Config
+from monitor.notifiers.courier.client import Courier
+from monitor.notifiers.lane import Health, LaneStats
+from monitor.notifiers.lanes import Lanes
+from monitor.notifiers.notice import OutboxEntry, SendResult
+from monitor.storage.ledger import Ledger
+from monitor.storage.records import DeliveryTried, MessageDone, Record
+
+
+class Deliveries:
+    """Also the lanes' books: what became of each attempt goes to the ledger."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        rng: random.Random,
+        on_health: Callable[[str, bool, str], None],
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._rng = rng
+        self._on_health = on_health
+        self._courier = Courier()
+        self._lanes: Lanes | None = None
+        self._uncommitted: dict[int, OutboxEntry] = {}
+
+    async def start(self, config: Config) -> None:
+        daemon = config.daemon
+        await self._courier.start()
+        self._lanes = Lanes(
+            self._courier, self, self._clock, self._rng, daemon.language, daemon.zone, self._health
+        )
+        await self._lanes.configure(config.channels.values())
+
+    async def reconfigure(self, config: Config) -> None:
+        if self._lanes is not None:
+            await self._lanes.configure(config.channels.values())
+
+    async def stop(self, timeout_s: float) -> None:
+        if self._lanes is not None:
+            await self._lanes.stop(timeout_s)
+        await self._courier.stop()
+
+    def take_up(self, pending: Iterable[OutboxEntry]) -> None:
+        """What the outbox held when we started."""
+        if self._lanes is not None:
+            self._lanes.load(pending)
+
+    def queue(self, records: Sequence[Record], messages: Sequence[OutboxEntry]) -> None:
+        """Write one step's records; its messages are handed on once these are durable."""
+        if not messages:
+            self._ledger.write(records)
+            return
+        for entry in messages:
+            self._uncommitted[entry.id] = entry
+        self._ledger.write(records, lambda: self._hand_on([entry.id for entry in messages]))
+
+    def watch_ledger(self) -> None:
+        """Call every second: while the ledger fails, what waits for it is sent from memory."""
+        if self._uncommitted and self._ledger.trouble():
+            self._hand_on(list(self._uncommitted))
+
+    def _hand_on(self, ids: Iterable[int]) -> None:
+        for id_ in ids:
+            entry = self._uncommitted.pop(id_, None)
+            if entry is not None and self._lanes is not None:
+                self._lanes.submit(entry)
+
+    def stats(self) -> list[LaneStats]:
+        return self._lanes.stats() if self._lanes is not None else []
+
+    @property
+    def waiting_for_ledger(self) -> int:
+        return len(self._uncommitted)
+
+    def _health(self, health: Health) -> None:
+        self._on_health(health.channel, health.failing, health.reason)
+
+    # ---------------------------------------------------------------- OutboxBooks
+
+    def delivered(self, entry: OutboxEntry, result: SendResult) -> None:
+        at = self._clock.now().wall
+        self._ledger.write([self._tried(entry, result), MessageDone(entry.id, "delivered", at)])
+
+    def postponed(self, entry: OutboxEntry, result: SendResult, retry_in_s: float) -> None:
+        self._ledger.write([self._tried(entry, result)])
+
+    def dead(self, entry: OutboxEntry, result: SendResult) -> None:
+        at = self._clock.now().wall
+        self._ledger.write([self._tried(entry, result), MessageDone(entry.id, "dead", at)])
+
+    def _tried(self, entry: OutboxEntry, result: SendResult) -> DeliveryTried:
+        return DeliveryTried(
+            entry.id,
+            self._clock.now().wall,
+            result.outcome.value,
+            result.code,
+            result.detail,
+            int(result.took_s * 1000),
+        )
+
+

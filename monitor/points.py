@@ -1,0 +1,95 @@
+"""Points for the sink that are not a device's readings: rates, incidents, our own health.
+
+Names and fields are those of docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from monitor.alerts.incident import Incident
+from monitor.model import Device, Kind, Point, Standing, WallMs
+from monitor.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from monitor.daemon import Daemon
+
+
+def rate_points(pipeline: Pipeline, at: WallMs) -> list[Point]:
+    """The online rate of the cameras in all, by area and by site, and of every kind of device."""
+    tallies: dict[tuple[str, str], Counter[Standing]] = {}
+    for track in pipeline.states.tracks.values():
+        standing = Standing.of(track.state, track.pending)
+        for scope in _scopes(track.device):
+            tallies.setdefault(scope, Counter())[standing] += 1
+    return [
+        Point(
+            "online_rate",
+            (("scope", scope), ("name", name)) if name else (("scope", scope),),
+            tuple(_fields(tally)),
+            at,
+        )
+        for (scope, name), tally in tallies.items()
+    ]
+
+
+def _scopes(device: Device) -> Iterable[tuple[str, str]]:
+    yield "kind", device.kind.value
+    if device.kind is Kind.CAMERA:
+        yield "all", ""
+        if device.area:
+            yield "area", device.area
+        if device.site:
+            yield "site", device.site
+        if device.key_site:
+            yield "key_sites", ""
+
+
+def _fields(tally: Counter[Standing]) -> Iterable[tuple[str, float | int]]:
+    online, offline = tally[Standing.ONLINE], tally[Standing.OFFLINE]
+    yield "online", online
+    yield "counted", online + offline
+    yield "unmeasured", tally[Standing.PENDING] + tally[Standing.LEFT_OUT]
+    if online + offline:
+        yield "rate", 100.0 * online / (online + offline)
+
+
+def incident_point(incident: Incident, at: WallMs) -> Point:
+    """An incident's opening or end, for annotations. Its number is a field: tags stay bounded."""
+    return Point(
+        "incident",
+        (
+            ("cause", incident.cause),
+            ("severity", incident.severity.label),
+            ("event", "opened" if incident.resolved is None else "resolved"),
+        ),
+        (("id", int(incident.id)), ("subject", incident.subject), ("place", incident.place)),
+        at,
+    )
+
+
+def self_points(daemon: Daemon, at: WallMs) -> list[Point]:
+    """How Camwatch itself is doing."""
+    lanes = daemon.deliveries.stats()
+    points = [
+        Point(
+            "camwatch_daemon",
+            (),
+            (
+                ("loop_lag_ms", daemon.health.loop_lag_ms),
+                ("task_failures", daemon.health.task_failures),
+                ("ledger_waiting", daemon.ledger.waiting),
+                ("ledger_dropped", daemon.ledger.dropped),
+                ("outbox_waiting", sum(lane.pending for lane in lanes)),
+                ("incidents_open", len(daemon.pipeline.desk.incidents)),
+            ),
+            at,
+        )
+    ]
+    points += [
+        Point("camwatch_check", (("check", check),), (("overruns", overruns),), at)
+        for check, overruns in daemon.schedule.overruns().items()
+    ]
+    return points

@@ -1,0 +1,115 @@
+"""What ``camwatch status`` shows: one snapshot of the running daemon, as plain data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from monitor.alerts.facts import offline_of
+from monitor.model import Kind, Standing, State
+
+if TYPE_CHECKING:
+    from monitor.daemon import Daemon
+
+_NAMED = 200
+"""Devices off line that are listed by name; the rest are counted."""
+
+
+def snapshot(daemon: Daemon) -> dict[str, Any]:
+    """JSON-able; times are UTC milliseconds."""
+    now = daemon.clock.now()
+    pipeline = daemon.pipeline
+    areas: dict[str, Counter[Standing]] = {}
+    total: Counter[Standing] = Counter()
+    states: Counter[str] = Counter()
+    down = []
+    for track in pipeline.states.tracks.values():
+        device, standing = track.device, Standing.of(track.state, track.pending)
+        states[track.state.value] += 1
+        if device.kind is Kind.CAMERA:
+            areas.setdefault(device.area, Counter())[standing] += 1
+            total[standing] += 1
+        if track.state.offline:
+            down.append(track)
+    down.sort(key=lambda t: (t.state is not State.DOWN, not t.device.key_site, t.since))
+    return {
+        "now": now.wall,
+        "started": daemon.started.wall,
+        "blind": pipeline.states.blind,
+        "devices": len(pipeline.states.tracks),
+        "states": dict(states),
+        "cameras": _rate(total),
+        "areas": [{"area": area, **_rate(tally)} for area, tally in areas.items()],
+        "offline": len(down),
+        "down": [
+            {
+                "id": t.device.id,
+                "name": t.device.name,
+                "kind": t.device.kind.value,
+                "area": t.device.area,
+                "site": t.device.site,
+                "key_site": t.device.key_site,
+                "address": t.device.address,
+                "state": t.state.value,
+                "since": t.since,
+                "reason": t.reason.value,
+                "detail": t.detail,
+                "flapping": t.flapping,
+            }
+            for t in down[:_NAMED]
+        ],
+        "incidents": [
+            {
+                "id": i.id,
+                "cause": i.cause,
+                "severity": i.severity.label,
+                "subject": i.subject,
+                "place": i.place,
+                "since": i.since,
+                "opened": i.opened,
+                "acked_by": i.acked_by,
+                "acked_at": i.acked_at,
+                "offline": len(offline_of(i, pipeline.fleet)),
+                "told": sorted(i.told),
+                "alerts": [
+                    {"rule": a.fingerprint.rule, "subject": a.subject, "since": a.since, "detail": a.detail}
+                    for a in i.open_alerts()
+                ],
+            }
+            for i in pipeline.desk.incidents.values()
+        ],
+        "checks": [
+            {
+                "check": check,
+                "interval_s": interval,
+                "devices": count,
+                "overruns": daemon.schedule.overruns()[check],
+                **daemon.checks.timing(check),
+            }
+            for check, (interval, count) in daemon.schedule.sizes().items()
+        ],
+        "outbox": [
+            {
+                "channel": lane.channel,
+                "waiting": lane.pending,
+                "delivered": lane.delivered,
+                "dead": lane.dead,
+                "failing": lane.failing,
+                "last": lane.last.detail if lane.last is not None else "",
+            }
+            for lane in daemon.deliveries.stats()
+        ],
+        "ledger": {"waiting": daemon.ledger.waiting, "trouble": daemon.ledger.trouble()},
+        "sink": {"trouble": daemon.sink.trouble()},
+        "loop_lag_ms": round(daemon.health.loop_lag_ms, 1),
+        "task_failures": daemon.health.task_failures + daemon.checks.failures,
+    }
+
+
+def _rate(tally: Counter[Standing]) -> dict[str, int]:
+    online, offline = tally[Standing.ONLINE], tally[Standing.OFFLINE]
+    return {
+        "online": online,
+        "counted": online + offline,
+        "unmeasured": tally[Standing.PENDING] + tally[Standing.LEFT_OUT],
+    }
