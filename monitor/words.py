@@ -60,7 +60,7 @@ def words(language: Language) -> Words:
     for message in catalogue:
         # Chinese has one form for all numbers; a plural entry is found by its singular.
         id = message.id if isinstance(message.id, str) else message.id[0]
-        text = message.string if isinstance(message.string, str) else message.string[0]
+        text = message.string if isinstance(message.string, str) else (message.string or ("",))[0]
         if id and text and not message.fuzzy:
             texts[id] = text
     return Words(language, texts)

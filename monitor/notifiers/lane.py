@@ -16,7 +16,7 @@ from typing import Protocol
 from monitor.clock import Clock
 from monitor.model import Severity, WallMs
 from monitor.notifiers.courier.wire import Done, Report
-from monitor.notifiers.notice import Notice, NoticeKind, Outcome, OutboxBooks, OutboxEntry, SendResult
+from monitor.notifiers.notice import Notice, NoticeKind, OutboxBooks, OutboxEntry, Outcome, SendResult
 from monitor.notifiers.rate import Rate
 from monitor.notifiers.render import Rendered
 from monitor.notifiers.settings import Channel

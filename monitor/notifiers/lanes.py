@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 from monitor.clock import Clock
 from monitor.notifiers.lane import Health, Lane, LaneStats, Sender
-from monitor.notifiers.notice import Notice, Outcome, OutboxBooks, OutboxEntry, SendResult
+from monitor.notifiers.notice import Notice, OutboxBooks, OutboxEntry, Outcome, SendResult
 from monitor.notifiers.render import Rendered, render
 from monitor.notifiers.settings import Channel
 from monitor.words import Language

@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import requests
+
 from monitor.notifiers.notice import Outcome
 
 LONGEST_RETRY_AFTER_S = 3600.0
 _WORTH_RETRYING = frozenset({408, 409, 423, 425, 429})
+
+_SIGNS = (
+    ("refused", "connection refused"),
+    ("esol", "the host name does not resolve"),
+    ("reset", "connection reset"),
+    ("RemoteDisconnected", "connection closed without an answer"),
+    ("timed out", "no answer in time"),
+)
 
 
 class Refused(Exception):
@@ -33,6 +43,21 @@ def of_status(status: int) -> Outcome:
     if status in _WORTH_RETRYING or (status >= 500 and status not in (501, 505)):
         return Outcome.TEMPORARY
     return Outcome.PERMANENT
+
+
+def transport_trouble(error: requests.RequestException) -> str:
+    """The kind of trouble in words: the exception's own text repeats the URL with its token."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "TLS failed (certificate or protocol)"
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "connecting timed out"
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    text = str(error)
+    for sign, words in _SIGNS:
+        if sign in text:
+            return words
+    return f"request failed ({type(error).__name__})"
 
 
 def of_smtp(code: int) -> Outcome:

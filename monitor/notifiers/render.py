@@ -162,8 +162,8 @@ def _sms(w: Words, notice: Notice, zone: tzinfo) -> str:
         )
     if when := _when(w, notice, Form.SMS, zone):
         parts.append(when)
-    if notice.kind is not NoticeKind.RESOLVED and (names := [clean(d.name, 16) for d in notice.devices[:2]]):
-        if not (len(names) == 1 and names[0] == clean(notice.subject, 16)):
-            parts.append(w.text(", ").join(names))
+    names = [clean(device.name, 16) for device in notice.devices[:2]]
+    if names and notice.kind is not NoticeKind.RESOLVED and names != [clean(notice.subject, 16)]:
+        parts.append(w.text(", ").join(names))
     incident = f" #{notice.incident}" if notice.incident is not None else ""
     return cut(w.text("; ").join(parts), SMS_CHARS - len(incident)) + incident

@@ -10,12 +10,9 @@ import signal
 import time
 from collections.abc import Callable
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any
 from urllib.parse import quote, quote_plus
-
-from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, NotifyType, OverflowMode
-from apprise.plugins import N_MGR
-from apprise.plugins import base as apprise_base
 
 from monitor.clock import SystemClock
 from monitor.notifiers.courier.guards import Observed, install
@@ -23,6 +20,11 @@ from monitor.notifiers.courier.wire import Done, Op, Order, Report, frame
 from monitor.notifiers.notice import Outcome
 from monitor.notifiers.outcome import Refused, of_smtp, of_status, retry_after_s
 from monitor.notifiers.schemes import scheme_of
+
+# Apprise ships no usable types.
+_apprise: Any = import_module("apprise")
+_base: Any = import_module("apprise.plugins.base")
+_schemes: Any = import_module("apprise.plugins").N_MGR
 
 DETAIL = 300
 _PR_SET_PDEATHSIG = 1
@@ -56,13 +58,15 @@ def run_child(order: Order, pipe: int, started: float) -> None:
 def perform(order: Order, started: float) -> Report:
     seen = install(order.timeout_s)
     tracker = _tracker(order.done)
-    apprise_base._delivery_tracker.set(tracker)
+    _base._delivery_tracker.set(tracker)
     try:
         plugin = make_plugin(order.url, seen)
         if order.op is Op.VERIFY:
             outcome, code, detail, wait = Outcome.DELIVERED, "", plugin.service_name or "", None
         else:
             outcome, code, detail, wait = _judge(_notify(plugin, order), seen)
+            if outcome is Outcome.DELIVERED:
+                detail = getattr(plugin, "receipt", "")
     except Refused as refused:
         outcome, code, detail, wait = refused.outcome, refused.code, refused.text, refused.retry_after_s
         if wait is None:
@@ -83,10 +87,10 @@ def perform(order: Order, started: float) -> Report:
     )
 
 
-def make_plugin(url: str, seen: Observed) -> NotifyBase:
+def make_plugin(url: str, seen: Observed) -> Any:
     """The plugin for ``url``. Raises ``Refused`` (permanent) saying what is wrong with it: Apprise itself
     would log it and carry on without."""
-    asset = AppriseAsset(
+    asset = _apprise.AppriseAsset(
         app_id="Camwatch",
         async_mode=False,
         storage_mode="memory",
@@ -95,7 +99,7 @@ def make_plugin(url: str, seen: Observed) -> NotifyBase:
         allow_templates=False,
     )
     try:
-        plugin = Apprise.instantiate(url, asset=asset, suppress_exceptions=False)
+        plugin = _apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=False)
     except Refused:
         raise
     except Exception as error:
@@ -104,22 +108,22 @@ def make_plugin(url: str, seen: Observed) -> NotifyBase:
         raise Refused(Outcome.PERMANENT, "config", _why_not(url, seen))
     # The lanes keep the rates; Apprise's own throttle would sleep up to 5.5 s between two recipients.
     plugin.request_rate_per_sec = 0
-    if plugin.overflow_mode is OverflowMode.UPSTREAM:
-        plugin.overflow_mode = OverflowMode.SPLIT
+    if plugin.overflow_mode is _apprise.OverflowMode.UPSTREAM:
+        plugin.overflow_mode = _apprise.OverflowMode.SPLIT
     _run_coroutines(plugin)
     return plugin
 
 
 def _why_not(url: str, seen: Observed) -> str:
     scheme = scheme_of(url)
-    if scheme in N_MGR:
+    if scheme in _schemes:
         said = next((line for line in seen.log if "URL" not in line), "")
         return f"this is not a valid {scheme}:// url" + (f": {said}" if said else "")
-    close = get_close_matches(scheme, sorted(N_MGR.schemas()), n=1)
+    close = get_close_matches(scheme, sorted(_schemes.schemas()), n=1)
     return f"Apprise knows no scheme {scheme}://" + (f"; did you mean {close[0]}://?" if close else "")
 
 
-def _run_coroutines(plugin: NotifyBase) -> None:
+def _run_coroutines(plugin: Any) -> None:
     """Makes ``async def`` senders run: Apprise takes the unawaited coroutine for a success."""
     for name in dir(plugin):
         if name == "send" or name.startswith("send_") or name.endswith("__send"):
@@ -135,12 +139,12 @@ def _awaited(sender: Callable[..., Any]) -> Callable[..., Any]:
     return send
 
 
-def _notify(plugin: NotifyBase, order: Order) -> bool:
+def _notify(plugin: Any, order: Order) -> bool:
     answer = plugin.notify(
         body=order.body,
         title=order.title,
-        notify_type=NotifyType(order.level),
-        body_format=NotifyFormat.TEXT,
+        notify_type=_apprise.NotifyType(order.level),
+        body_format=_apprise.NotifyFormat.TEXT,
     )
     return answer is True
 
@@ -184,7 +188,7 @@ _TYPES: dict[str, type] = {"str": str, "int": int, "tuple": tuple, "list": list,
 
 
 def _tracker(done: Done) -> set[tuple[int | None, Any]]:
-    whole = repr(apprise_base._PIECE_DELIVERED)
+    whole = repr(_base._PIECE_DELIVERED)
     return {
         (piece, (object, whole) if kind == _PIECE else (_TYPES[kind], text))
         for piece, kind, text in done

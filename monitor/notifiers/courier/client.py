@@ -109,9 +109,8 @@ class Courier:
         try:
             async with asyncio.timeout(settings.deadline + _GRACE_S):
                 await self._up.wait()
-                process = self._process
-                assert process is not None and process.stdin is not None
-                process.stdin.write(frame(order))
+                if self._process is not None and self._process.stdin is not None:
+                    self._process.stdin.write(frame(order))
                 self._waiting[order.id] = answer
                 return await answer
         except TimeoutError:
@@ -154,9 +153,8 @@ class Courier:
             env=_environment(os.environ),
         )
         output = self._process.stdout
-        assert output is not None
         buffer = FrameBuffer()
-        while data := await output.read(65536):
+        while output is not None and (data := await output.read(65536)):
             for whole in buffer.feed(data):
                 report = report_from(whole)
                 if report.id == READY:
@@ -170,8 +168,8 @@ class Courier:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin is not None
-        process.stdin.close()
+        if process.stdin is not None:
+            process.stdin.close()
         try:
             async with asyncio.timeout(2):
                 await process.wait()

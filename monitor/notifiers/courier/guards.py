@@ -15,6 +15,8 @@ from typing import Any
 
 import requests
 
+from monitor.notifiers.outcome import transport_trouble
+
 MAX_BODY = 64 * 1024
 _SNIPPET = 200
 _LOG_LINES = 3
@@ -62,7 +64,7 @@ def _watch_http(seen: Observed, timeout_s: float) -> None:
                 if len(body) > MAX_BODY:
                     break
         except requests.RequestException as error:
-            seen.error = _transport(error)
+            seen.error = transport_trouble(error)
             raise
         response.close()
         response._content = bytes(body[:MAX_BODY])
@@ -72,28 +74,6 @@ def _watch_http(seen: Observed, timeout_s: float) -> None:
         return response
 
     requests.Session.send = send  # type: ignore[method-assign]  # the one wrapping, see above
-
-
-def _transport(error: requests.RequestException) -> str:
-    """The kind of trouble in words: the exception's own text repeats the URL with its token."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return "TLS failed (certificate or protocol)"
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return "connecting timed out"
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.ConnectionError):
-        text = str(error)
-        for sign, words in (
-            ("refused", "connection refused"),
-            ("resol", "host name does not resolve"),
-            ("reset", "connection reset"),
-            ("RemoteDisconnected", "connection closed without an answer"),
-        ):
-            if sign in text:
-                return words
-        return "connection failed"
-    return f"request failed ({type(error).__name__})"
 
 
 def _watch_smtp(seen: Observed) -> None:

@@ -53,7 +53,7 @@ class Server:
         self._children: dict[int, _Child] = {}
         """By the descriptor that the child reports on."""
         self._dying: list[int] = []
-        """Killed and not yet reaped: taking a process down takes the kernel a moment, which nobody waits for."""
+        """Killed and not yet reaped: the kernel takes a moment, which nobody waits for."""
         self._orders = FrameBuffer()
         self._out = bytearray()
 

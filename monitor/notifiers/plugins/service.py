@@ -1,44 +1,130 @@
-"""What our plugins for HTTP services have in common: one request, its answer, and what a code means."""
+"""What a service of ours is: it takes the parts of a URL, and delivers or says why not.
+
+Services know nothing of Apprise; ``adapter`` makes an Apprise plugin of each.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar, Protocol
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
-from apprise import NotifyBase
 
 from monitor.notifiers.notice import Outcome
-from monitor.notifiers.outcome import Refused, of_status
+from monitor.notifiers.outcome import Refused, transport_trouble
 
-JSON = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Camwatch"}
-_WORDS = 200
+COMMON = frozenset(
+    {"verify", "redirect", "rto", "cto", "format", "overflow", "emojis", "store", "tz"}
+    | {"retry", "wait", "optional", "tag"}
+)
+"""Parameters that every Apprise URL may have; they are not a service's own."""
 
 
-class Service(NotifyBase):  # type: ignore[misc]  # Apprise ships no usable types for it
-    """A plugin that either has delivered when ``send`` returns, or raises ``Refused``."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    title: str
+    body: str
+    level: str
+    """info, success, warning or failure."""
 
-    overflow_mode = "upstream"
-    body_maxlen = 1 << 20
-    title_maxlen = 250
-    request_rate_per_sec = 0
+    @property
+    def text(self) -> str:
+        """Title and body as one text, for services that know no title."""
+        return f"{self.title}\n{self.body}" if self.title else self.body
 
-    def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:
-        """One HTTP request. Raises ``Refused`` (temporary) if no answer came; any answer is returned.
-        Redirects are not followed."""
+
+def config_error(text: str) -> Refused:
+    """The URL is wrong: found by ``camwatch check``, permanent if it is met in a send."""
+    return Refused(Outcome.PERMANENT, "config", text)
+
+
+class Url:
+    """The parts of a channel's URL, percent-decoded. Parameters are taken one by one; ``close`` refuses those
+    that nobody asked for."""
+
+    def __init__(self, url: str) -> None:
+        split = urlsplit(url)
+        userinfo, _, address = split.netloc.rpartition("@")
+        user, _, password = userinfo.partition(":")
+        self.scheme = split.scheme.lower()
+        self.address = address
+        """Host and port as written."""
+        self.host = unquote(address.partition(":")[0])
+        self.user = unquote(user)
+        self.password = unquote(password)
+        self.raw_path = split.path
+        self.path = [unquote(part) for part in split.path.split("/") if part]
+        self._query = dict(parse_qsl(split.query, keep_blank_values=True))
+
+    def take(self, name: str, default: str = "") -> str:
+        return self._query.pop(name, default)
+
+    def need(self, name: str) -> str:
+        value = self.take(name)
+        if not value:
+            raise config_error(f"the url lacks the parameter {name!r}")
+        return value
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        value = self.take(name, default)
+        if value not in choices:
+            raise config_error(f"{name}={value!r} is not one of {', '.join(choices)}")
+        return value
+
+    def rest(self, prefix: str) -> dict[str, str]:
+        """All remaining parameters that begin with ``prefix``, without it."""
+        names = [name for name in self._query if name.startswith(prefix)]
+        return {name.removeprefix(prefix): self._query.pop(name) for name in names}
+
+    def base(self, default: str) -> str:
+        """Where the service is: its public address, or ``at=https://…`` for one of one's own."""
+        at = self.take("at", default).rstrip("/")
+        if urlsplit(at).scheme not in ("http", "https") or not urlsplit(at).netloc:
+            raise config_error("at= is an address such as https://wecom.example.org")
+        return at
+
+    def close(self) -> None:
+        unknown = sorted(self._query.keys() - COMMON)
+        if unknown:
+            raise config_error(f"unknown parameter of {self.scheme}://: {', '.join(unknown)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How a service reaches the world in one send."""
+
+    verify: bool
+    timeout: object
+    """As ``requests`` takes it."""
+    is_delivered: Callable[[Hashable], bool]
+    mark_delivered: Callable[[Hashable], None]
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: dict[str, str] | None = None,
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> requests.Response:
+        """One HTTP request. Raises ``Refused`` (temporary) if no answer came; returns any answer. Redirects
+        are not followed: they would carry a token to wherever a hostile answer points."""
         try:
             return requests.request(
                 method,
                 url,
-                verify=self.verify_certificate,
-                timeout=self.request_timeout,
+                params=params,
+                data=data,
+                headers={"User-Agent": "Camwatch"} | (headers or {}),
+                verify=self.verify,
+                timeout=self.timeout,  # type: ignore[arg-type]  # passed on as Apprise gives it
                 allow_redirects=False,
-                **kwargs,
             )
         except requests.exceptions.InvalidURL as error:
-            raise Refused(Outcome.PERMANENT, "config", "the address is not a valid URL") from error
+            raise config_error("the address is not a valid URL") from error
         except requests.RequestException as error:
             raise Refused(Outcome.TEMPORARY, "network", transport_trouble(error)) from error
 
@@ -49,61 +135,15 @@ class Service(NotifyBase):  # type: ignore[misc]  # Apprise ships no usable type
             self.mark_delivered(key)
 
 
-def transport_trouble(error: requests.RequestException) -> str:
-    """The kind of trouble in words: the exception's own text repeats the URL with its token."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return "TLS failed (certificate or protocol)"
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return "connecting timed out"
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    text = str(error)
-    for sign, words in (
-        ("refused", "connection refused"),
-        ("resol", "the host name does not resolve"),
-        ("reset", "connection reset"),
-        ("RemoteDisconnected", "connection closed without an answer"),
-    ):
-        if sign in text:
-            return words
-    return f"request failed ({type(error).__name__})"
+class Service(Protocol):
+    """One service. The constructor raises ``Refused`` (see ``config_error``) for a URL that is wrong."""
 
+    name: ClassVar[str]
+    schemes: ClassVar[tuple[str, ...]]
 
-def json_object(response: requests.Response) -> dict[str, Any]:
-    """The answer's JSON object. Raises ``Refused`` for a status that is not 2xx, and for a 2xx whose body is
-    not an object: a proxy's log-in page is no delivery."""
-    if of_status(response.status_code) is not Outcome.DELIVERED:
-        raise Refused(of_status(response.status_code), str(response.status_code), words(response))
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise Refused(
-            Outcome.TEMPORARY, str(response.status_code), f"not the service's answer: {words(response)}"
-        )
-    return body
+    def __init__(self, url: Url) -> None: ...
 
-
-def words(response: requests.Response) -> str:
-    return " ".join(response.content[:_WORDS].decode("utf-8", "replace").split())
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """What a service's own result codes mean. A code that is not listed is ``other``."""
-
-    ok: str
-    temporary: frozenset[str]
-    retry_after_s: Mapping[str, float]
-    other: Outcome = Outcome.PERMANENT
-
-    def check(self, code: object, message: object) -> None:
-        """Returns for the code of success, raises ``Refused`` for any other or none."""
-        text = "" if code is None else str(code)
-        if text == self.ok:
-            return
-        if not text:
-            raise Refused(Outcome.TEMPORARY, "", f"the answer has no result code: {str(message)[:_WORDS]}")
-        outcome = Outcome.TEMPORARY if text in self.temporary else self.other
-        raise Refused(outcome, text, str(message)[:_WORDS], self.retry_after_s.get(text))
+    def deliver(self, message: Message, wire: Wire) -> str:
+        """Delivers the whole message, or raises ``Refused``. Returns what there is to say about it: a
+        message's number, the parts it was sent in."""
+        ...
