@@ -189,13 +189,13 @@ class Daemon:
     def _watch_sight(self) -> None:
         if self._sight_task is not None:
             self._sight_task.cancel()
-        self.resolver.watch(
-            {d.address for d in (*self.config.inventory.devices.values(), *self._references)}
-        )
+        self.resolver.watch({d.address for d in (*self.config.inventory.devices.values(), *self._references)})
         if "icmp" not in self.config.checks:
             self._references = []
         interface = self.config.daemon.uplink.interface or default_route()[0]
-        watch = SightWatch(interface, self._reference_targets, partial(self.checks.look, "icmp"), self._on_sight)
+        watch = SightWatch(
+            interface, self._reference_targets, partial(self.checks.look, "icmp"), self._on_sight
+        )
         self._sight_task = asyncio.create_task(self._keep(watch.run), name="sight")
 
     def _reference_targets(self) -> list[Target]:

@@ -111,5 +111,3 @@ class Deliveries:
             result.detail,
             int(result.took_s * 1000),
         )
-
-

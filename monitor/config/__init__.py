@@ -4,7 +4,7 @@
 file; the warnings of a sound one are in ``Config.warnings``.
 """
 
-from monitor.config.daemon import DaemonSettings, KindSettings, Language, LogFormat, LogLevel
+from monitor.config.daemon import DaemonSettings, KindSettings, LogFormat, LogLevel
 from monitor.config.load import Config, daemon_settings, load
 from monitor.problems import ConfigError, Level, Problem
 
@@ -13,7 +13,6 @@ __all__ = [
     "ConfigError",
     "DaemonSettings",
     "KindSettings",
-    "Language",
     "Level",
     "LogFormat",
     "LogLevel",

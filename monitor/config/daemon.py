@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from monitor.settings import Section
 from monitor.uplink import UplinkSettings
+from monitor.words import Language
 
 
 def _zone(name: str) -> str:
@@ -19,11 +20,6 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f'no time zone is called "{name}"; write for example "Asia/Shanghai"') from None
     return name
-
-
-class Language(StrEnum):
-    ZH_CN = "zh-CN"
-    EN = "en"
 
 
 class LogFormat(StrEnum):
@@ -55,10 +51,9 @@ class DaemonSettings(Section):
     timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
     """The time zone in which people read times, by its IANA name."""
     state_dir: Path = Path("/var/lib/camwatch")
-    """Where the ledger and the sink's spool are kept. A relative path starts from the configuration file."""
+    """Where the ledger and the sink's spool are kept."""
     run_dir: Path = Path("/run/camwatch")
-    """Where the control socket is, through which ``camwatch status`` asks the daemon. A relative path
-    starts from the configuration file."""
+    """Where the control socket is, through which ``camwatch status`` asks the daemon."""
     log: LogSettings = LogSettings()
     """The daemon's log."""
     uplink: UplinkSettings = UplinkSettings()
@@ -71,11 +66,6 @@ class DaemonSettings(Section):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
-
-    def from_folder(self, base: Path) -> Self:
-        """The same with its relative paths made absolute."""
-        base = base.absolute()
-        return self.model_copy(update={"state_dir": base / self.state_dir, "run_dir": base / self.run_dir})
 
 
 class KindSettings(Section):

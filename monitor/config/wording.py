@@ -103,9 +103,8 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
     if kind == "missing":
         return _Complaint(steps, "is missing", _meaning(shape, detail["loc"]), False)
     if kind == "value_error":
-        return _Complaint(
-            steps, *_own_words(str(context.get("error", detail["msg"])), detail["input"], found), False
-        )
+        # A validator of ours; it may quote what it was given.
+        return _Complaint(steps, *_own_words(_unquoted(detail, private), detail["input"], found), False)
     if kind in ("literal_error", "enum"):
         choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         hint = suggest(str(detail["input"]), choices)
@@ -115,7 +114,12 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
         key = context["discriminator"].strip("'")
         choices = context["expected_tags"].replace("'", "").split(", ")
         tag = str(context["tag"])
-        return _Complaint((*steps, key), f'found text "{tag}"', suggest(tag, choices), False)
+        return _Complaint(
+            (*steps, key),
+            f"found {describe(tag)}",
+            suggest(tag, choices),
+            False,
+        )
     if kind == "union_tag_not_found":
         key = context["discriminator"].strip("'")
         return _Complaint((*steps, key), "is missing", "it says which sort this is", False)
@@ -130,9 +134,17 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
         return _Complaint(steps, "is too long", f"at most {context['max_length']}", False)
     if kind == "string_pattern_mismatch":
         return _Complaint(steps, found, f"it must match {context['pattern']}", False)
+    if kind in ("model_type", "model_attributes_type") and context.get("class_name") == "SecretRef":
+        return _Complaint(steps, found, 'say where the secret is kept, for example { env = "NAME" }', False)
     if kind in _EXPECTED:
         return _Complaint(steps, found, f"expected {_EXPECTED[kind]}", True)
     return _Complaint(steps, found, detail["msg"][:1].lower() + detail["msg"][1:], False)
+
+
+def _unquoted(detail: ErrorDetails, private: bool) -> str:
+    text = str(detail.get("ctx", {}).get("error", detail["msg"]))
+    given = detail["input"]
+    return text.replace(given, "…") if private and isinstance(given, str) and given else text
 
 
 def _own_words(text: str, value: Any, found: str) -> tuple[str, str]:

@@ -1,0 +1,126 @@
+"""The one line that says it all: how bad, what, and what happened to it."""
+
+from __future__ import annotations
+
+from monitor.model import Reason, Severity
+from monitor.notifiers.clean import clean
+from monitor.notifiers.notice import Notice, NoticeKind, RateLine
+from monitor.words import N_, Words
+
+NAME = 40
+DETAIL = 160
+
+_SEVERITIES = {
+    Severity.CRITICAL: N_("critical"),
+    Severity.MAJOR: N_("major"),
+    Severity.WARNING: N_("warning"),
+    Severity.INFO: N_("info"),
+}
+
+_BROKEN = {
+    "device_down": N_("{subject} is offline"),
+    "online_rate": N_("{subject}: online rate too low"),
+    "threshold": N_("{subject}: limit exceeded"),
+    "blind": N_("The monitoring system has lost its own network: device states unknown"),
+    "ledger": N_("The monitoring system cannot write its ledger"),
+    "sink": N_("The monitoring system cannot store measurements"),
+    "channel": N_("Messages through channel {subject} are not delivered"),
+    "clock": N_("The monitoring system's clock was changed"),
+    "test": N_("Test message, please ignore"),
+}
+
+_MENDED = {
+    "device_down": N_("{subject} is back online"),
+    "online_rate": N_("{subject}: online rate is back"),
+    "threshold": N_("{subject} is back to normal"),
+    "blind": N_("The monitoring system's network is back"),
+    "ledger": N_("The monitoring system writes its ledger again"),
+    "sink": N_("The monitoring system stores measurements again"),
+    "channel": N_("Messages through channel {subject} are delivered again"),
+    "clock": N_("The monitoring system's clock is right again"),
+}
+
+_REASONS: dict[str, str] = {
+    Reason.TIMEOUT: N_("no answer"),
+    Reason.UNREACHABLE: N_("network unreachable"),
+    Reason.REFUSED: N_("connection refused"),
+    Reason.AUTH: N_("login failed"),
+    Reason.PROTOCOL: N_("answer not understood"),
+    Reason.OVERSIZE: N_("answer too large"),
+    Reason.BUSY: N_("device busy"),
+    Reason.NO_VIDEO: N_("no video"),
+    Reason.WRONG_SOURCE: N_("answered from another address"),
+    Reason.UNEXPECTED: N_("unexpected answer"),
+    Reason.SEND_FAILED: N_("probe not sent"),
+    Reason.OWN_LOSS: N_("reply lost on our side"),
+    Reason.RESOLVE: N_("host name does not resolve"),
+}
+
+
+def severity_word(words: Words, severity: Severity) -> str:
+    return words.text(_SEVERITIES[severity])
+
+
+def reason_word(words: Words, reason: str) -> str:
+    """A ``Reason`` in words; a reason from another version of the program as it is."""
+    known = _REASONS.get(reason)  # members of a StrEnum are found by their value
+    return words.text(known) if known else clean(reason, 20)
+
+
+def status_word(words: Words, notice: Notice) -> str:
+    """How bad it is, or that it is over."""
+    severity = severity_word(words, notice.severity)
+    match notice.kind:
+        case NoticeKind.RESOLVED:
+            return words.text("resolved")
+        case NoticeKind.TEST:
+            return words.text("test")
+        case NoticeKind.REPEATED:
+            return words.text("{severity}, still open", severity=severity)
+        case NoticeKind.CHANGED:
+            return words.text("{severity}, changed", severity=severity)
+    return severity
+
+
+def headline(words: Words, notice: Notice) -> str:
+    """What is broken, or whole again."""
+    subject = clean(notice.subject, NAME)
+    over = notice.kind is NoticeKind.RESOLVED
+    if notice.cause == "online_rate" and len(notice.rates) == 1:
+        rate = notice.rates[0]
+        if over:
+            return words.text("{subject}: online rate back at {rate}", subject=subject, rate=percent(rate))
+        return words.text(
+            "{subject}: online rate {rate}, below {threshold}",
+            subject=subject,
+            rate=percent(rate),
+            threshold=limit(rate),
+        )
+    if notice.cause == "threshold" and notice.detail and not over:
+        return f"{subject} {clean(notice.detail, DETAIL)}"
+    if notice.cause == "device_down" and notice.offline > 1 and not over:
+        return words.many(
+            "{subject} is offline, {n} device affected",
+            "{subject} is offline, {n} devices affected",
+            notice.offline,
+            subject=subject,
+        )
+    text = (_MENDED if over else _BROKEN).get(notice.cause)
+    if text is None:
+        return f"{subject} {clean(notice.cause, NAME)}"
+    return words.text(text, subject=subject)
+
+
+def percent(rate: RateLine) -> str:
+    """The rate cut off, not rounded: a breach never reads like the limit. Integers only."""
+    places = _places(rate.threshold_percent)
+    scaled = rate.online * 100 * 10**places // rate.counted if rate.counted else 0
+    return f"{scaled // 10**places}.{scaled % 10**places:0{places}d}%"
+
+
+def limit(rate: RateLine) -> str:
+    return f"{rate.threshold_percent:g}%"
+
+
+def _places(threshold: float) -> int:
+    return max(1, len(f"{threshold:g}".partition(".")[2]))

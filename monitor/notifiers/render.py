@@ -1,0 +1,169 @@
+"""A notice in words: for a chat on the phone, for a short message, for a mail.
+
+Written for somebody who is woken at three in the morning: what, where, since when, how many, which ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from monitor.notifiers.clean import clean, cut
+from monitor.notifiers.headline import (
+    DETAIL,
+    NAME,
+    headline,
+    limit,
+    percent,
+    reason_word,
+    severity_word,
+    status_word,
+)
+from monitor.notifiers.moments import full, moment, span, until
+from monitor.notifiers.notice import DeviceLine, Notice, NoticeKind
+from monitor.notifiers.schemes import Form
+from monitor.words import Language, Words, words
+
+SMS_CHARS = 134
+"""Two parts of 67 characters: longer texts cost more than they say."""
+_PLACE = 60
+_DEVICES = {Form.PHONE: 5, Form.SMS: 2, Form.MAIL: 10}
+_RATES = {Form.PHONE: 5, Form.SMS: 0, Form.MAIL: 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    title: str
+    """Empty for a short message."""
+    body: str
+
+
+def render(notice: Notice, language: Language, form: Form, zone: tzinfo) -> Rendered:
+    """Never raises: a notice that cannot be worded as it should still goes out, plainly."""
+    try:
+        vocabulary = words(language)
+        if form is Form.SMS:
+            return Rendered("", _sms(vocabulary, notice, zone))
+        return Rendered(_title(vocabulary, notice), "\n".join(_lines(vocabulary, notice, form, zone)))
+    except Exception:  # whatever is wrong with a text or a catalogue, somebody must be told
+        return plain(notice)
+
+
+def plain(notice: Notice) -> Rendered:
+    """The bare facts without catalogue or layout."""
+    incident = f" #{notice.incident}" if notice.incident is not None else ""
+    facts = (notice.place, notice.detail, f"{notice.offline}/{notice.counted}" if notice.counted else "")
+    title = (
+        f"[{notice.severity.label}] {notice.kind} {notice.cause} {clean(str(notice.subject), NAME)}{incident}"
+    )
+    return Rendered(title, " ".join(clean(str(fact), DETAIL) for fact in facts if fact) or title)
+
+
+def _title(w: Words, notice: Notice) -> str:
+    text = w.text("[{status}] {headline}", status=status_word(w, notice), headline=headline(w, notice))
+    return f"{text} #{notice.incident}" if notice.incident is not None else text
+
+
+def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
+    if notice.place and notice.place != notice.subject:
+        yield w.text("Where: {place}", place=clean(notice.place, _PLACE))
+    if when := _when(w, notice, form, zone):
+        yield w.text("When: {when}", when=when)
+    yield from _counts(w, notice, form)
+    if notice.detail and not (notice.cause == "threshold" and notice.kind is not NoticeKind.RESOLVED):
+        yield w.text("Detail: {detail}", detail=clean(notice.detail, DETAIL))
+    yield from _devices(w, notice, form, zone)
+    if notice.acked_by:
+        yield w.text("Acknowledged by {name}", name=clean(notice.acked_by, NAME))
+    if form is Form.MAIL:
+        yield w.text("Severity: {severity}", severity=severity_word(w, notice.severity))
+    yield w.text("Sent: {when}", when=full(notice.at, zone))
+
+
+def _when(w: Words, notice: Notice, form: Form, zone: tzinfo) -> str:
+    if notice.since is None:
+        return ""
+    since = moment(w, notice.since, notice.at, zone) if form is not Form.MAIL else full(notice.since, zone)
+    if notice.kind is NoticeKind.RESOLVED:
+        end = notice.until if notice.until is not None else notice.at
+        to = until(w, end, notice.since, notice.at, zone) if form is not Form.MAIL else full(end, zone)
+        lasted = span(w, end - notice.since)
+        return w.text("{since} to {until}, lasted {span}", since=since, until=to, span=lasted)
+    if notice.at - notice.since < 60_000:
+        return w.text("since {since}", since=since)
+    return w.text("since {since}, for {span}", since=since, span=span(w, notice.at - notice.since))
+
+
+def _counts(w: Words, notice: Notice, form: Form) -> Iterator[str]:
+    if len(notice.rates) > 1:
+        for rate in notice.rates[: _RATES[form]]:
+            yield w.text(
+                "{scope}: online {rate} ({online}/{counted}), required {threshold}",
+                scope=clean(rate.scope, NAME),
+                rate=percent(rate),
+                online=rate.online,
+                counted=rate.counted,
+                threshold=limit(rate),
+            )
+        if (more := len(notice.rates) - _RATES[form]) > 0:
+            yield w.many("and {n} more area", "and {n} more areas", more)
+    elif notice.rates:
+        rate = notice.rates[0]
+        yield w.text(
+            "Online {online} of {counted}, offline {offline}",
+            online=rate.online,
+            counted=rate.counted,
+            offline=rate.counted - rate.online,
+        )
+    elif notice.counted > 1:
+        yield w.text("Offline {offline} of {counted}", offline=notice.offline, counted=notice.counted)
+
+
+def _devices(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
+    shown = notice.devices[: _DEVICES[form]]
+    if not shown or notice.kind is NoticeKind.RESOLVED:
+        return
+    if len(notice.devices) == 1 and notice.offline <= 1:
+        only = shown[0]
+        yield w.text("Address: {address}", address=clean(only.address, NAME))
+        yield w.text("Cause: {reason}", reason=reason_word(w, only.reason))
+        return
+    yield w.text("Offline:")
+    for device in shown:
+        yield _device(w, device, notice, zone)
+    if (more := max(notice.offline, len(notice.devices)) - len(shown)) > 0:
+        yield w.many("and {n} more", "and {n} more", more)
+
+
+def _device(w: Words, device: DeviceLine, notice: Notice, zone: tzinfo) -> str:
+    site = (
+        clean(device.site, NAME) if device.site and device.site not in (notice.place, notice.subject) else ""
+    )
+    facts = (
+        clean(device.name, NAME),
+        site,
+        clean(device.address, NAME),
+        reason_word(w, device.reason),
+        moment(w, device.since, notice.at, zone),
+    )
+    return "· " + " ".join(fact for fact in facts if fact)
+
+
+def _sms(w: Words, notice: Notice, zone: tzinfo) -> str:
+    """One line. No 【】: operators keep these for the sender's signature and refuse them elsewhere."""
+    parts = [w.text("{status}: {headline}", status=status_word(w, notice), headline=headline(w, notice))]
+    if notice.place and notice.place != notice.subject:
+        parts.append(clean(notice.place, NAME))
+    if len(notice.rates) == 1:
+        rate = notice.rates[0]
+        parts.append(
+            w.text("{offline} of {counted} offline", offline=rate.counted - rate.online, counted=rate.counted)
+        )
+    if when := _when(w, notice, Form.SMS, zone):
+        parts.append(when)
+    names = [clean(device.name, 16) for device in notice.devices[:2]]
+    if names and notice.kind is not NoticeKind.RESOLVED and names != [clean(notice.subject, 16)]:
+        parts.append(w.text(", ").join(names))
+    incident = f" #{notice.incident}" if notice.incident is not None else ""
+    return cut(w.text("; ").join(parts), SMS_CHARS - len(incident)) + incident
