@@ -119,7 +119,7 @@ class Device:
     latitude: float | None = None
     feeder: str = ""
     """Power feeder: devices on one fall together in a power cut."""
-    tags: Mapping[str, str] = field(default=NO_TAGS, hash=False)
+    tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS, hash=False)
 
 
 class Target(NamedTuple):
