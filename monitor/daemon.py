@@ -36,7 +36,7 @@ from monitor.schedule import Schedule
 from monitor.sight import SightWatch, default_route, reference_devices
 from monitor.status import snapshot
 from monitor.storage.ledger import Ledger
-from monitor.storage.records import RunAlive, RunStarted
+from monitor.storage.ledger.records import RunAlive, RunStarted
 from monitor.storage.sink import Sink
 from monitor.uplink import Uplink
 

@@ -15,8 +15,9 @@ from monitor.notifiers.courier.client import Courier
 from monitor.notifiers.lane import Health, LaneStats
 from monitor.notifiers.lanes import Lanes
 from monitor.notifiers.notice import OutboxEntry, SendResult
+from monitor.notifiers.settings import Channel, open_channel
 from monitor.storage.ledger import Ledger
-from monitor.storage.records import DeliveryTried, MessageDone, Record
+from monitor.storage.ledger.records import DeliveryTried, MessageDone, Record
 
 
 class Deliveries:
@@ -43,11 +44,11 @@ class Deliveries:
         self._lanes = Lanes(
             self._courier, self, self._clock, self._rng, daemon.language, daemon.zone, self._health
         )
-        await self._lanes.configure(config.channels.values())
+        await self._lanes.configure(_open(config))
 
     async def reconfigure(self, config: Config) -> None:
         if self._lanes is not None:
-            await self._lanes.configure(config.channels.values())
+            await self._lanes.configure(_open(config))
 
     async def stop(self, timeout_s: float) -> None:
         if self._lanes is not None:
@@ -111,3 +112,7 @@ class Deliveries:
             result.detail,
             int(result.took_s * 1000),
         )
+
+
+def _open(config: Config) -> list[Channel]:
+    return [open_channel(name, settings) for name, settings in config.channels.items()]

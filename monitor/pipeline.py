@@ -19,7 +19,7 @@ from monitor.notifiers.notice import OutboxEntry
 from monitor.rules.base import RuleSettings, Signal
 from monitor.rules.book import RuleBook
 from monitor.states import Changes, States, StateSettings, Transition
-from monitor.storage.records import DeviceJoined, DeviceLeft, Record, StateChanged, membership_of
+from monitor.storage.ledger.records import DeviceJoined, DeviceLeft, Record, StateChanged, membership_of
 from monitor.uplink import Sight, Uplink
 
 

@@ -19,7 +19,7 @@ from monitor.alerts.routes import RouteSettings, Routing, find_route
 from monitor.model import DeviceId, IncidentId, Instant, MonoMs, WallMs
 from monitor.notifiers.notice import NoticeKind, OutboxEntry
 from monitor.rules.base import Signal
-from monitor.storage.records import AlertSaved, IncidentEvent, IncidentSaved, MessageQueued, Record
+from monitor.storage.ledger.records import AlertSaved, IncidentEvent, IncidentSaved, MessageQueued, Record
 
 
 @dataclass(slots=True)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import structlog
 
-from monitor.storage.records import Record
-from monitor.storage.schema import migrate
+from monitor.storage.ledger.records import Record
+from monitor.storage.ledger.schema import migrate
 
 log = structlog.get_logger("ledger")
 
