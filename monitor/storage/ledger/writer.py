@@ -21,7 +21,7 @@ import structlog
 from monitor.storage.ledger.records import Record
 from monitor.storage.ledger.schema import migrate
 
-log = structlog.get_logger("ledger")
+log = structlog.get_logger(logger="ledger")
 
 _MAX_WAITING = 1_000_000
 _RETRY_S = 2.0

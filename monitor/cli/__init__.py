@@ -1,0 +1,36 @@
+"""The command line. Thin: parse, call, print; each command is a file of its own, imported when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from monitor import __version__
+
+COMMANDS = {
+    "ack": "monitor.cli.incidents:ack",
+    "check": "monitor.cli.check:check",
+    "incidents": "monitor.cli.incidents:incidents",
+    "reload": "monitor.cli.run:reload",
+    "run": "monitor.cli.run:run",
+    "status": "monitor.cli.status:status",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="camwatch")
+def main() -> None:
+    """Camwatch watches surveillance cameras and what carries them, and tells the right people."""

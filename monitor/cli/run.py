@@ -1,0 +1,77 @@
+"""``camwatch run`` and ``camwatch reload``."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from monitor.cli.common import ask_daemon, config_option
+from monitor.config import Config, ConfigError, load
+from monitor.control.wire import ControlError
+from monitor.logs import configure_logging
+from monitor.storage.ledger import LedgerTooNew
+
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h: systemd is told not to restart on it."""
+
+
+@click.command()
+@config_option
+def run(path: Path) -> None:
+    """Run the daemon in the foreground, until SIGTERM or SIGINT. SIGHUP reloads the configuration."""
+    try:
+        config = load(path)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(EXIT_CONFIG)
+    configure_logging(config.daemon.log)
+    for problem in config.warnings:
+        structlog.get_logger(logger="config").warning(str(problem))
+    try:
+        asyncio.run(serve(config))
+    except (ControlError, LedgerTooNew, PermissionError) as error:
+        raise click.ClickException(str(error)) from None
+    except (sqlite3.Error, OSError) as error:
+        raise click.ClickException(f"{config.daemon.state_dir}: {error}") from None
+
+
+async def serve(config: Config) -> None:
+    """The daemon until a signal stops it."""
+    from monitor.clock import SystemClock
+    from monitor.daemon import Daemon
+    from monitor.storage.build import build_sink
+
+    daemon = Daemon(config, build_sink(config.sink), clock=SystemClock(), rng=random.Random())
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def hang_up() -> None:
+        task = loop.create_task(_reload(daemon))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    async def _reload(daemon: Daemon) -> None:
+        try:
+            await daemon.reload()
+        except ControlError as error:
+            structlog.get_logger(logger="daemon").error("reload refused", why=str(error))
+
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(stop, daemon.stop)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+    await daemon.run()
+
+
+@click.command()
+@config_option
+def reload(path: Path) -> None:
+    """Let the running daemon take up the changed configuration; with an error the old one goes on."""
+    result = ask_daemon(path, "reload")
+    click.echo("reloaded: devices {added} added, {removed} removed, {changed} changed".format(**result))
