@@ -18,7 +18,7 @@ from monitor.model import Device, DeviceId, Reason, Result, Target
 from monitor.resolve import Resolver
 from monitor.schedule import Round, Schedule
 
-log = structlog.get_logger(logger="checks")
+log = structlog.get_logger(room="checks")
 
 _ROUNDS_KEPT = 120
 _QUICK_ROUND_S = 10.0

@@ -40,7 +40,7 @@ from monitor.storage.ledger.records import RunAlive, RunStarted
 from monitor.storage.sink import Sink
 from monitor.uplink import Uplink
 
-log = structlog.get_logger(logger="daemon")
+log = structlog.get_logger(room="daemon")
 
 _TICK_S = 0.1
 _ALIVE_S = 5.0

@@ -11,7 +11,7 @@ from monitor.config.daemon import LogFormat, LogSettings
 
 
 def configure_logging(settings: LogSettings) -> None:
-    """Every line has ``timestamp`` (UTC, ISO 8601), ``level``, ``logger`` and ``event``, then its own keys.
+    """Every line has ``timestamp`` (UTC, ISO 8601), ``level``, ``room`` and ``event``, then its own keys.
 
     Libraries log through the standard ``logging``: only their warnings pass, and never below, since several
     of them print addresses with credentials at DEBUG.

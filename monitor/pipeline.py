@@ -108,6 +108,7 @@ class Pipeline:
     # ---------------------------------------------------------------- steps
 
     def on_results(self, results: Sequence[Result], now: Instant) -> Step:
+        self.uplink.observe_devices(results, now)
         changes = self.states.apply(results, now)
         signals = self.book.on_changes(changes, now)
         signals += self.book.on_results(results, now)
@@ -116,7 +117,7 @@ class Pipeline:
             self.desk.on_tick(now)
         return self._step(changes)
 
-    def on_references(self, results: Iterable[Result], now: Instant) -> None:
+    def on_references(self, results: Sequence[Result], now: Instant) -> None:
         self.uplink.observe(results, now)
 
     def on_tick(self, now: Instant) -> Step:

@@ -288,7 +288,7 @@ class States:
         if self.blind:
             return
         worst = min(confirmed, key=lambda f: f.since)
-        since = max(worst.since, track.since)
+        since = max(worst.since, track.since, self.uplink.sure_since)
         device = track.device
         if not self.uplink.sighted_since(worst.since):
             self._wait(track, now)

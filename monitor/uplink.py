@@ -8,7 +8,7 @@ did before. Between, verdicts about devices wait (``States._judge``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from pydantic import Field
@@ -37,8 +37,8 @@ class Sight(Enum):
 class Uplink:
     """Pure: carrier and reference results go in, a verdict comes out.
 
-    Without any reference that ever answered there is no evidence either way, and only the carrier counts:
-    a wrong reference must not silence the whole product.
+    Until a reference has answered for the first time, the answers of devices count instead: a wrong reference
+    must not blind the whole product. Without any reference only the carrier is left to judge by.
     """
 
     def __init__(self, settings: UplinkSettings, has_references: bool) -> None:
@@ -49,13 +49,37 @@ class Uplink:
         """When the last answered probe of a reference was sent."""
         self._good_mono: MonoMs | None = None
         self._carrier_lost_at: WallMs | None = None
+        self._first: Instant | None = None
         self.sight = Sight.CLEAR
+        self._dark = False
+        self._proven = False
+        self.sure_since = WallMs(0)
+        """The last time that sight returned: what failed before then may have been us."""
 
-    def observe(self, results: Iterable[Result], now: Instant) -> None:
-        for result in results:
-            if result.ok and (self.good_at is None or result.at >= self.good_at):
-                self.good_at = result.at
-                self._good_mono = now.mono
+    def observe(self, results: Sequence[Result], now: Instant) -> None:
+        """One round of reference probes has come back."""
+        good = [result.at for result in results if result.ok]
+        if not good:
+            self._dark = self._dark or bool(results)
+            return
+        self._proven = True
+        self._seen(max(good), now)
+
+    def observe_devices(self, results: Iterable[Result], now: Instant) -> None:
+        """Answers of devices are evidence too, but only until a reference has proved to be one."""
+        if self._proven or not self.has_references:
+            return
+        good = [result.at for result in results if result.ok]
+        if good:
+            self._seen(max(good), now)
+
+    def _seen(self, at: WallMs, now: Instant) -> None:
+        if self._dark:
+            self._dark = False
+            self.sure_since = at
+        if self.good_at is None or at >= self.good_at:
+            self.good_at = at
+            self._good_mono = now.mono
 
     def observe_carrier(self, up: bool, now: Instant) -> None:
         if self.carrier and not up:
@@ -66,9 +90,9 @@ class Uplink:
         """There is evidence that our way out worked at or after ``at``."""
         if not self.carrier:
             return False
-        if not self.has_references or self.good_at is None:
+        if not self.has_references:
             return True
-        return self.good_at >= at
+        return self.good_at is not None and self.good_at >= at
 
     def judge(self, now: Instant) -> tuple[Sight, WallMs]:
         """The sight now, and since when we are blind (meaningless when clear)."""
@@ -76,11 +100,9 @@ class Uplink:
             lost = self._carrier_lost_at or now.wall
             self.sight = Sight.BLIND
             return self.sight, min(lost, self.good_at) if self.good_at is not None else lost
-        silent = (
-            self.has_references
-            and self._good_mono is not None
-            and self.good_at is not None
-            and now.mono - self._good_mono >= self.settings.blind_after * 1000
-        )
+        if self._first is None:
+            self._first = now
+        last = self._good_mono if self._good_mono is not None else self._first.mono
+        silent = self.has_references and now.mono - last >= self.settings.blind_after * 1000
         self.sight = Sight.BLIND if silent else Sight.CLEAR
-        return self.sight, self.good_at if self.good_at is not None else now.wall
+        return self.sight, self.good_at if self.good_at is not None else self._first.wall

@@ -33,7 +33,7 @@ def run(path: Path) -> None:
         sys.exit(EXIT_CONFIG)
     configure_logging(config.daemon.log)
     for problem in config.warnings:
-        structlog.get_logger(logger="config").warning(str(problem))
+        structlog.get_logger(room="config").warning(str(problem))
     try:
         asyncio.run(serve(config))
     except (ControlError, LedgerTooNew, PermissionError) as error:
@@ -61,7 +61,7 @@ async def serve(config: Config) -> None:
         try:
             await daemon.reload()
         except ControlError as error:
-            structlog.get_logger(logger="daemon").error("reload refused", why=str(error))
+            structlog.get_logger(room="daemon").error("reload refused", why=str(error))
 
     for stop in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop, daemon.stop)

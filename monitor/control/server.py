@@ -16,7 +16,7 @@ import structlog
 
 from monitor.control.wire import ControlError
 
-log = structlog.get_logger(logger="control")
+log = structlog.get_logger(room="control")
 
 Handler = Callable[[dict[str, Any]], Awaitable[Any]]
 _MAX_REQUEST = 64 * 1024

@@ -6,6 +6,6 @@ schema    the tables, and the steps from version to version
 """
 
 from monitor.storage.ledger.schema import LedgerTooNew
-from monitor.storage.ledger.writer import Ledger, connect
+from monitor.storage.ledger.writer import Ledger, commit, connect
 
-__all__ = ["Ledger", "LedgerTooNew", "connect"]
+__all__ = ["Ledger", "LedgerTooNew", "commit", "connect"]

@@ -21,7 +21,7 @@ import structlog
 from monitor.storage.ledger.records import Record
 from monitor.storage.ledger.schema import migrate
 
-log = structlog.get_logger(logger="ledger")
+log = structlog.get_logger(room="ledger")
 
 _MAX_WAITING = 1_000_000
 _RETRY_S = 2.0
@@ -44,6 +44,24 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA wal_autocheckpoint=2000")
     return db
+
+
+def commit(db: sqlite3.Connection, records: Sequence[Record]) -> None:
+    """Write the records, in their order, in one transaction."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        start = 0
+        while start < len(records):
+            sql, end = records[start].sql, start + 1
+            while end < len(records) and records[end].sql is sql:
+                end += 1
+            db.executemany(sql, [record.values() for record in records[start:end]])
+            start = end
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 class Ledger:
@@ -132,7 +150,8 @@ class Ledger:
 
     def _commit(self, steps: list[_Step]) -> bool:
         try:
-            self._transaction([record for step in steps for record in step.records])
+            commit(self.db, [record for step in steps for record in step.records])
+            self.written += sum(len(step.records) for step in steps)
         except sqlite3.OperationalError as error:
             if not self._trouble:
                 log.error("ledger cannot be written", path=str(self.path), error=str(error))
@@ -146,30 +165,13 @@ class Ledger:
         self._trouble = ""
         return True
 
-    def _transaction(self, records: Sequence[Record]) -> None:
-        db = self.db
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            start = 0
-            while start < len(records):
-                sql, end = records[start].sql, start + 1
-                while end < len(records) and records[end].sql is sql:
-                    end += 1
-                db.executemany(sql, [record.values() for record in records[start:end]])
-                start = end
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-        self.written += len(records)
-
     def _one_by_one(self, steps: list[_Step]) -> None:
         """A record that the schema refuses is our bug: it must not take its neighbours with it."""
         for step in steps:
             for record in step.records:
                 try:
-                    self._transaction([record])
+                    commit(self.db, [record])
+                    self.written += 1
                 except sqlite3.Error:
                     self.dropped += 1
                     log.exception("record refused", record=type(record).__name__)

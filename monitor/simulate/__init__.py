@@ -1,0 +1,1 @@
+"""Simulated fleets: for the demo, for benchmarks, and for trying Camwatch before it touches a network."""

@@ -1,0 +1,219 @@
+"""A simulated fleet under a virtual clock: the real schedule, pipeline and ledger, in no time at all.
+
+Only the wires are made up: which devices have power, which links hold, whether our own uplink works. Probes
+answer at once or time out after a second, as on a real network. Everything that the pipeline decides goes
+through real SQLite, so a crash is simply forgetting all but the file.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from monitor.alerts.routes import RouteSettings
+from monitor.clock import ManualClock
+from monitor.model import Device, DeviceId, Instant, Kind, Reason, Result, State
+from monitor.notifiers.notice import OutboxEntry
+from monitor.pipeline import Pipeline, Plan, Step
+from monitor.resume import resume
+from monitor.rules.base import RuleSettings
+from monitor.schedule import Schedule
+from monitor.states import StateSettings
+from monitor.storage.ledger import commit
+from monitor.storage.ledger.records import DeliveryTried, MessageDone, RunAlive, RunStarted
+from monitor.storage.ledger.schema import migrate
+from monitor.uplink import Uplink, UplinkSettings
+
+_TIMEOUT_MS = 1600
+_REFERENCE_MS = 1000
+_ALIVE_MS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSettings:
+    rules: Sequence[RuleSettings]
+    routes: Sequence[RouteSettings]
+    receivers: Mapping[str, Sequence[str]]
+    states: StateSettings = field(default_factory=StateSettings)
+    uplink: UplinkSettings = field(default_factory=UplinkSettings)
+    interval_s: float = 10.0
+    tick_ms: int = 250
+
+
+class World:
+    """Drive it by ``unplug``/``plug``, ``uplink_up``, ``crash``, ``reload`` and ``advance``."""
+
+    def __init__(
+        self, devices: Iterable[Device], settings: WorldSettings, wall: int = 1_800_000_000_000
+    ) -> None:
+        self.devices = {device.id: device for device in devices}
+        self.settings = settings
+        self.clock = ManualClock(wall)
+        self.unplugged: set[DeviceId] = set()
+        self.uplink_up = True
+        self.broken_channels: set[str] = set()
+        self.sent: list[OutboxEntry] = []
+        """Every message accepted by its channel, in the order of acceptance."""
+        self.steps: list[Step] = []
+        self._queue: dict[str, list[OutboxEntry]] = {}
+        self.db = sqlite3.connect(":memory:", isolation_level=None)
+        migrate(self.db)
+        self._start()
+
+    def _start(self) -> None:
+        saved = resume(self.db)
+        now = self.clock.now()
+        self._run = saved.next_run
+        commit(self.db, [RunStarted(self._run, now.wall, "world")])
+        self._queue = {}
+        self.uplink = Uplink(self.settings.uplink, has_references=True)
+        self.schedule = Schedule()
+        self._load(now)
+        self._flight: list[tuple[int, int, Result]] = []
+        self._number = count()
+        self._next_reference = self._next_alive = int(now.mono)
+        self.pipeline = Pipeline(self._plan(), self.uplink, saved.past, now)
+        self._carry(self.pipeline.begin())
+        for entry in saved.pending:
+            self._queue.setdefault(entry.channel, []).append(entry)
+
+    def _plan(self) -> Plan:
+        s = self.settings
+        return Plan(self.devices, s.states, s.rules, s.routes, s.receivers)
+
+    def _load(self, now: Instant) -> None:
+        self.schedule.load({"icmp": (self.settings.interval_s, list(self.devices))}, now)
+
+    # ---------------------------------------------------------------- what happens to it
+
+    def unplug(self, *ids: str) -> None:
+        self.unplugged.update(DeviceId(id_) for id_ in ids)
+
+    def plug(self, *ids: str) -> None:
+        self.unplugged.difference_update(DeviceId(id_) for id_ in ids)
+
+    def crash(self, down_ms: int = 0) -> None:
+        """``kill -9``, and a new start after ``down_ms``: only the ledger is left."""
+        self.clock.advance(down_ms)
+        self._start()
+
+    def reload(self, devices: Iterable[Device] | None = None) -> None:
+        if devices is not None:
+            self.devices = {device.id: device for device in devices}
+        now = self.clock.now()
+        self._carry(self.pipeline.reload(self._plan(), self.uplink, now))
+        self._load(now)
+
+    def advance(self, seconds: float) -> None:
+        end = self.clock.now().mono + int(seconds * 1000)
+        while self.clock.now().mono < end:
+            self._tick(self.clock.advance(self.settings.tick_ms))
+
+    # ---------------------------------------------------------------- the truth
+
+    def reachable(self, id_: DeviceId) -> bool:
+        """There is a way to it: itself and one chain of parents have power."""
+        if id_ in self.unplugged:
+            return False
+        parents = [parent for parent in self.devices[id_].parents if parent in self.devices]
+        return not parents or any(self.reachable(parent) for parent in parents)
+
+    def truth(self, id_: DeviceId) -> set[State]:
+        """The states that would be right once things have settled."""
+        if not self.uplink_up:
+            return {State.UNKNOWN}
+        if self.reachable(id_):
+            return {State.UP}
+        parents = [parent for parent in self.devices[id_].parents if parent in self.devices]
+        if parents and not any(self.reachable(parent) for parent in parents):
+            return {State.UNREACHABLE, State.DOWN} if id_ in self.unplugged else {State.UNREACHABLE}
+        return {State.DOWN}
+
+    # ---------------------------------------------------------------- the machinery
+
+    def _tick(self, now: Instant) -> None:
+        for round_ in self.schedule.due(now):
+            for id_ in round_.devices:
+                self._probe(id_, now)
+            self.schedule.done(round_)
+        due = []
+        while self._flight and self._flight[0][0] <= now.mono:
+            due.append(heapq.heappop(self._flight)[2])
+        if due:
+            self._carry(self.pipeline.on_results(due, now))
+        if now.mono >= self._next_reference:
+            self._next_reference += _REFERENCE_MS
+            reason = Reason.OK if self.uplink_up else Reason.TIMEOUT
+            self.pipeline.on_references([Result(DeviceId("reference"), "icmp", now.wall, reason)], now)
+        self._carry(self.pipeline.on_tick(now))
+        if now.mono >= self._next_alive:
+            self._next_alive += _ALIVE_MS
+            commit(self.db, [RunAlive(self._run, now.wall)])
+        self._deliver(now)
+
+    def _probe(self, id_: DeviceId, now: Instant) -> None:
+        if id_ not in self.devices:
+            return
+        ok = self.uplink_up and self.reachable(id_)
+        result = Result(id_, "icmp", now.wall, Reason.OK if ok else Reason.TIMEOUT)
+        heapq.heappush(self._flight, (now.mono + (1 if ok else _TIMEOUT_MS), next(self._number), result))
+
+    def _carry(self, step: Step) -> None:
+        if not step:
+            return
+        if step.records:
+            commit(self.db, step.records)
+        for entry in step.messages:
+            self._queue.setdefault(entry.channel, []).append(entry)
+        now = self.clock.now()
+        for device, check in step.rechecks:
+            self.schedule.soon(device, check, int(self.settings.states.recheck * 1000), now)
+        if step.transitions or step.opened or step.resolved:
+            self.steps.append(step)
+
+    def _deliver(self, now: Instant) -> None:
+        """Channels take their messages in order; a broken one keeps them waiting."""
+        for channel, waiting in self._queue.items():
+            if channel in self.broken_channels:
+                continue
+            for entry in waiting:
+                commit(
+                    self.db,
+                    [
+                        DeliveryTried(entry.id, now.wall, "delivered", "", "", 0),
+                        MessageDone(entry.id, "delivered", now.wall),
+                    ],
+                )
+                self.sent.append(entry)
+            waiting.clear()
+
+
+def small_town(areas: int = 2, switches: int = 2, cameras: int = 5) -> list[Device]:
+    """A core switch per area, access switches below it, cameras below those; the first camera of each area
+    stands at a key site."""
+    devices = []
+    for a in range(areas):
+        core, area = DeviceId(f"core{a}"), f"area{a}"
+        devices.append(Device(core, f"Core {a}", Kind.SWITCH, f"127.0.{a}.1", area=area))
+        for s in range(switches):
+            switch, site = DeviceId(f"sw{a}.{s}"), f"site{a}.{s}"
+            name, address = f"Switch {a}.{s}", f"127.1.{a}.{s}"
+            devices.append(Device(switch, name, Kind.SWITCH, address, site, area, parents=(core,)))
+            for c in range(cameras):
+                key = s == 0 and c == 0
+                devices.append(
+                    Device(
+                        DeviceId(f"cam{a}.{s}.{c}"),
+                        f"Camera {a}.{s}.{c}",
+                        Kind.CAMERA,
+                        f"127.{2 + a}.{s}.{c}",
+                        f"key{a}" if key else site,
+                        area,
+                        key,
+                        parents=(switch,),
+                    )
+                )
+    return devices

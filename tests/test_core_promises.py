@@ -1,0 +1,157 @@
+"""The promises, held against whatever may happen in whatever order (Hypothesis).
+
+1. told down, then told up; 2. what was hidden behind its parent is told of if it is still down; 4. our
+blindness is not their downtime; 5. nothing accepted is lost, nothing is told twice; and the books are whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from monitor.model import DeviceId, State
+from monitor.notifiers.notice import NoticeKind
+from tests.core_support import told, town
+
+DEVICES = ["core0", "sw0.0", "sw0.1", "cam0.0.0", "cam0.0.1", "cam0.1.0", "core1", "sw1.0", "cam1.0.0"]
+QUIET_S = 90
+"""Longer than anything takes to settle: an interval, confirmation, parents, boot grace, group_wait."""
+
+
+class Fleet(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = town(cameras=3, tick_ms=500)
+        self.everything = list(self.world.devices.values())
+        self.blind: list[tuple[int, int]] = []
+        self.lost_at: int | None = None
+
+    @rule(device=st.sampled_from(DEVICES))
+    def unplug(self, device):
+        self.world.unplug(device)
+
+    @rule(device=st.sampled_from(DEVICES))
+    def plug(self, device):
+        self.world.plug(device)
+
+    @rule(seconds=st.sampled_from([1, 2, 5, 11, 30, 90, 400]))
+    def time_passes(self, seconds):
+        self.world.advance(seconds)
+
+    @rule()
+    def uplink_lost(self):
+        if self.lost_at is None:
+            self.world.uplink_up = False
+            self.lost_at = self.world.clock.now().wall
+
+    @rule()
+    def uplink_back(self):
+        self._sight_returns()
+
+    @rule(channel=st.sampled_from(["sms", "wecom"]))
+    def channel_breaks(self, channel):
+        self.world.broken_channels ^= {channel}
+
+    @rule(seconds=st.sampled_from([0, 3, 600]))
+    def crash(self, seconds):
+        self.world.crash(down_ms=seconds * 1000)
+
+    @rule(gone=st.sets(st.sampled_from(DEVICES), max_size=2))
+    def reload(self, gone):
+        parents_kept = [d for d in self.everything if d.id not in gone]
+        self.world.reload(parents_kept)
+
+    @rule()
+    def acknowledge(self):
+        for incident in list(self.world.pipeline.desk.incidents)[:1]:
+            self.world.pipeline.acknowledge(incident, "somebody", self.world.clock.now())
+
+    @invariant()
+    def nobody_is_told_of_an_end_without_a_beginning_or_after_it(self):
+        for kinds in told(self.world).values():
+            assert kinds[0] is NoticeKind.OPENED
+            assert kinds.count(NoticeKind.OPENED) == 1
+            assert NoticeKind.RESOLVED not in kinds[:-1]
+
+    def _sight_returns(self) -> None:
+        if self.lost_at is not None:
+            self.world.uplink_up = True
+            self.blind.append((self.lost_at, self.world.clock.now().wall))
+            self.lost_at = None
+
+    def teardown(self) -> None:
+        self._sight_returns()
+        self.world.broken_channels = set()
+        self.world.advance(QUIET_S)
+        self._states_are_true()
+        self._whoever_is_still_down_is_in_an_open_incident()
+        self._heal_all()
+        self._everybody_was_told_the_end()
+        self._the_books_are_whole()
+
+    def _states_are_true(self) -> None:
+        for id_, track in self.world.pipeline.states.tracks.items():
+            assert track.state in self.world.truth(id_), (id_, track.state)
+
+    def _whoever_is_still_down_is_in_an_open_incident(self) -> None:
+        open_alerts = {
+            alert.device
+            for incident in self.world.pipeline.desk.incidents.values()
+            for alert in incident.open_alerts()
+        }
+        for id_, track in self.world.pipeline.states.tracks.items():
+            if track.state is State.DOWN:
+                assert id_ in open_alerts
+
+    def _heal_all(self) -> None:
+        self.world.unplugged.clear()
+        self.world.advance(QUIET_S + 300)  # flapping calms down
+
+    def _everybody_was_told_the_end(self) -> None:
+        assert not self.world.pipeline.desk.incidents
+        for key, kinds in told(self.world).items():
+            assert kinds[-1] is NoticeKind.RESOLVED, key
+
+    def _the_books_are_whole(self) -> None:
+        db = self.world.db
+        assert db.execute("SELECT count(*) FROM incident WHERE resolved IS NULL").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM outbox WHERE state = 'pending'").fetchone() == (0,)
+        accepted = db.execute("SELECT count(*) FROM outbox").fetchone()[0]
+        assert accepted == len(self.world.sent)
+        assert len({entry.id for entry in self.world.sent}) == len(self.world.sent)
+        changes = defaultdict(list)
+        for device, at, state in db.execute("SELECT device, at, state FROM state_change ORDER BY rowid"):
+            changes[device].append((at, state))
+        for device, found in changes.items():
+            assert [at for at, _ in found] == sorted(at for at, _ in found), device
+            for (_, before), (_, after) in zip(found, found[1:], strict=False):
+                assert before != after or after == "unknown", device
+            for at, state in found:
+                if state in ("down", "unreachable"):
+                    assert not any(begin + 1000 < at < end for begin, end in self.blind), (device, state)
+        for (notice,) in db.execute("SELECT notice FROM outbox"):
+            assert json.loads(notice)["subject"]
+
+
+Fleet.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestPromises = Fleet.TestCase
+
+
+def test_a_device_that_left_and_came_back_is_measured_anew():
+    world = town()
+    kept = list(world.devices.values())
+    world.reload([d for d in kept if d.id != "cam0.1.3"])
+    world.advance(30)
+    world.reload(kept)
+    world.advance(30)
+    assert world.pipeline.states.state(DeviceId("cam0.1.3"))[0] is State.UP
+    spans = world.db.execute(
+        "SELECT until IS NULL FROM membership WHERE device='cam0.1.3' ORDER BY since"
+    ).fetchall()
+    assert spans == [(0,), (1,)]
