@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -138,9 +139,14 @@ class Fleet(RuleBasedStateMachine):
 
 
 Fleet.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=300, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestPromises = Fleet.TestCase
+
+
+@pytest.mark.long
+class TestPromisesAtLength(Fleet.TestCase):
+    settings = settings(Fleet.TestCase.settings, max_examples=10_000, stateful_step_count=50)
 
 
 def test_a_device_that_left_and_came_back_is_measured_anew():
