@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.check import check
+from monitor.collectors import COLLECTORS
 from monitor.config import ConfigError, LogFormat, daemon_settings, load
-from monitor.model import DeviceId, Kind
+from monitor.model import Kind
 from monitor.notifiers.settings import open_channel
 from monitor.rules.online_rate import OnlineRateSettings
 from monitor.storage.settings import InfluxSettings, NullSinkSettings
@@ -165,23 +166,28 @@ def test_a_selector_that_matches_no_device_is_a_warning(tmp_path: Path) -> None:
     )
 
 
-def test_checks_of_a_kind_are_those_of_its_devices(tmp_path: Path) -> None:
+def test_checks_of_a_kind_are_those_of_its_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COLLECTORS, "ping", COLLECTORS["icmp"])
     config = loaded(
         tmp_path,
-        DEVICE + '[kind.camera]\nchecks = ["icmp", "tcp"]\nliveness = ["tcp"]\n'
+        DEVICE + '[kind.camera]\nchecks = ["icmp", "ping"]\nliveness = ["ping"]\n'
         '[[device]]\nid = "C2"\nname = "Own"\naddress = "10.0.0.2"\nchecks = ["icmp"]\n',
     )
     first, second = config.inventory.devices.values()
-    assert (first.checks, first.liveness) == (("icmp", "tcp"), ("tcp",))
+    assert (first.checks, first.liveness) == (("icmp", "ping"), ("ping",))
     assert (second.checks, second.liveness) == (("icmp",), ("icmp",))
-    assert set(config.checks) == {"icmp", "tcp"}
+    assert set(config.checks) == {"icmp", "ping"}
 
 
-_KEYS = ("name", "type", "id", "address", "kind", "tags", "parents", "match", "receiver", "select", "below",
-         "for", "url", "secrets", "icmp", "camera", "channels", "log", "uplink", "spool", "token", "confirm")  # fmt: skip
+_KEYS = st.sampled_from(
+    ["name", "type", "id", "address", "kind", "tags", "parents", "match", "receiver", "select", "below", "for",
+     "url", "secrets", "icmp", "camera", "channels", "log", "uplink", "spool", "token", "confirm"]
+)  # fmt: skip
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS) | st.text(max_size=8), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(_KEYS | st.text(max_size=8), inner, max_size=5)
+    ),
     max_leaves=12,
 )
 
@@ -197,7 +203,6 @@ def test_no_value_in_any_section_crashes_the_reader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, value: object
 ) -> None:
     """Only ``ConfigError`` ever comes out, whatever TOML could hold there."""
-    import tomli
 
     path = written(tmp_path, DEVICE)
     monkeypatch.setattr(tomli, "loads", lambda _: {section: value})
