@@ -93,13 +93,16 @@ class Findings:
         return sum(problem.level is Level.ERROR for problem in self.problems)
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """``did you mean "x"?`` when one of the known words is close, else all of them when they are few."""
-    names = list(known)
-    folded = {name.casefold(): name for name in names}
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``did you mean "x"?`` when one of the known words is close, else nothing."""
+    folded = {name.casefold(): name for name in known}
     close = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-    if close:
-        return f'did you mean "{folded[close[0]]}"?'
-    if names and len(names) <= 20:
-        return "known here: " + ", ".join(sorted(names))
-    return ""
+    return f'did you mean "{folded[close[0]]}"?' if close else ""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """``did you mean "x"?``, or all that is known when nothing is close and they are few."""
+    names = list(known)
+    if hint := did_you_mean(word, names):
+        return hint
+    return "known here: " + ", ".join(sorted(names)) if 0 < len(names) <= 20 else ""

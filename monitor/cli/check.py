@@ -7,18 +7,11 @@ from pathlib import Path
 import click
 
 from monitor.check import examine, in_order, summary
+from monitor.cli.common import config_option
 
 
 @click.command()
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("/etc/camwatch/camwatch.toml"),
-    show_default=True,
-    help="The configuration's main file.",
-)
+@config_option
 def check(path: Path) -> None:
     """Check configuration, rules, inventory and channels; name every fault, not only the first.
 

@@ -76,12 +76,9 @@ class Entry:
 class Sources:
     files: tuple[Source, ...]
     paths: tuple[Path, ...]
-    """Every file named, readable or not."""
-
-    @property
-    def whole(self) -> bool:
-        """All files could be read: only then does a missing name mean something."""
-        return len(self.files) == len(self.paths)
+    """Every file found, readable or not."""
+    whole: bool
+    """All files could be read: only then does a missing name mean something."""
 
     def tables(self, section: str) -> Iterator[Entry]:
         """Each file's ``[section]``."""
@@ -128,12 +125,18 @@ class Sources:
 
 def read_sources(path: Path, findings: Findings) -> Sources:
     """The file at ``path`` and all that it includes."""
+    before = findings.errors
     main = _read(path, str(path), findings)
     if main is None:
-        return Sources((), (path,))
+        return Sources((), (path,), whole=False)
     paths, files = [path], [main]
     for pattern, place in _patterns(main, findings):
-        for found in matching(path.parent, pattern, place, findings):
+        matched = matching(path.parent, pattern)
+        if not matched and is_pattern(pattern):
+            findings.warning(place, f'no file matches "{pattern}"', f"it is looked for in {path.parent}")
+        elif not matched:
+            findings.error(place, f'there is no file "{pattern}"', f"it is looked for in {path.parent}")
+        for found in matched:
             if found.resolve() in {known.resolve() for known in paths}:
                 continue
             paths.append(found)
@@ -147,7 +150,7 @@ def read_sources(path: Path, findings: Findings) -> Sources:
                     "an included file cannot include others",
                     f"name them in the include of {main.shown}",
                 )
-    return Sources(tuple(files), tuple(paths))
+    return Sources(tuple(files), tuple(paths), whole=findings.errors == before)
 
 
 def _patterns(main: Source, findings: Findings) -> Iterator[tuple[str, Place]]:
@@ -165,17 +168,18 @@ def _patterns(main: Source, findings: Findings) -> Iterator[tuple[str, Place]]:
             )
 
 
-def matching(base: Path, pattern: str, place: Place, findings: Findings) -> list[Path]:
-    """The files that a name or pattern means, sorted; relative to ``base``. Says so when there is none."""
-    if not any(sign in pattern for sign in "*?["):
-        return [base / pattern]
+def is_pattern(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
+def matching(base: Path, name: str) -> list[Path]:
+    """The files that a name or pattern means, sorted; relative to ``base``."""
+    if not is_pattern(name):
+        return [base / name] if (base / name).exists() else []
     # Path.glob takes no absolute pattern: split it at its root.
-    root = Path(Path(pattern).anchor) if Path(pattern).is_absolute() else base
-    inner = str(Path(pattern).relative_to(root)) if root != base else pattern
-    found = sorted(match for match in root.glob(inner) if match.is_file())
-    if not found:
-        findings.warning(place, f'no file matches "{pattern}"', f"it is looked for in {root}")
-    return found
+    root = Path(Path(name).anchor) if Path(name).is_absolute() else base
+    inner = str(Path(name).relative_to(root)) if root != base else name
+    return sorted(match for match in root.glob(inner) if match.is_file())
 
 
 def _read(path: Path, shown: str, findings: Findings) -> Source | None:

@@ -35,13 +35,17 @@ def read_inventory(
         device: DeviceSettings | None = validate(DeviceSettings, entry.value, entry.place, findings)
         if device is not None:
             devices.append((entry.place, device))
+        elif isinstance(entry.value, dict):
+            builder.mention(entry.value.get("id"))
     if devices:
         builder.add(InlineTable(devices))
+    errors = findings.errors
     files = tuple(dict.fromkeys(_files(sources, findings)))
-    for file in files:
-        for table in read_tables(file, str(file), findings):
-            builder.add(table)
-    inventory = builder.build()
+    tables = [table for file in files for table in read_tables(file, str(file), findings)]
+    whole = sources.whole and findings.errors == errors
+    for table in tables:
+        builder.add(table)
+    inventory = builder.build(whole=whole)
     if not inventory.devices and findings.errors == before and sources.files:
         findings.error(
             sources.files[0].place.at("inventory"),
@@ -61,6 +65,9 @@ def _files(sources: Sources, findings: Findings) -> Iterator[Path]:
         for index, name in enumerate(entry.value):
             place = entry.place.at(index)
             if isinstance(name, str) and name:
-                yield from matching(entry.base, name, place, findings)
+                found = matching(entry.base, name)
+                if not found:
+                    findings.error(place, f'no file matches "{name}"', f"it is looked for in {entry.base}")
+                yield from found
             else:
                 findings.error(place, f"found {describe(name)}", "expected the name of a file in quotes")

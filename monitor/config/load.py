@@ -54,7 +54,8 @@ def load(path: Path | str) -> Config:
     sections.unknown_sections(sources, findings)
     daemon = sections.single("daemon", DaemonSettings, sources, findings)
     states = sections.single("states", StateSettings, sources, findings)
-    checks = sections.checks(sources, findings)
+    check_entries = sources.named("checks", findings)
+    checks = sections.checks(check_entries, findings)
     kinds = sections.kinds(sources, findings)
     inventory, inventory_files = read_inventory(sources, kinds, findings)
     rules = sections.rules(sources, findings)
@@ -68,12 +69,7 @@ def load(path: Path | str) -> Config:
         [
             *((channel_entries[name].place, channel) for name, channel in channels.items()),
             *((entry.place, sink) for entry in sources.tables("sink")),
-            *(
-                (entry.place.at(name), checks[name])
-                for entry in sources.tables("checks")
-                for name in entry.value
-                if name in checks
-            ),
+            *((check_entries[name].place, check) for name, check in checks.items()),
         ],
         findings,
     )

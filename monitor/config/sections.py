@@ -73,14 +73,13 @@ def named(
     }
 
 
-def checks(sources: Sources, findings: Findings) -> dict[str, CheckSettings]:
+def checks(entries: Mapping[str, Entry], findings: Findings) -> dict[str, CheckSettings]:
     """``[checks.NAME]`` by the settings class of the collector of that name."""
-    entries = sources.named("checks", findings)
     known = _known(entries, COLLECTORS, "no check is called", findings)
     return {
         name: found
         for name, entry in known.items()
-        if (found := settings(collector_class(name).Settings, entry, findings, private=True)) is not None
+        if (found := settings(collector_class(name).Settings, entry, findings)) is not None
     }
 
 

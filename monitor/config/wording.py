@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from monitor.problems import Findings, Place, suggest
+from monitor.problems import Findings, Place, did_you_mean, suggest
 
 _EXPECTED = {
     "string_type": "text in quotes",
@@ -42,6 +42,9 @@ _BOUNDS = {
     "less_than": ("lt", "less than"),
     "less_than_equal": ("le", "at most"),
 }
+
+
+_UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,9 @@ def describe(value: Any) -> str:
 def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _Complaint:
     kind, context = detail["type"], detail.get("ctx", {})
     steps = _real_steps(detail["loc"], value)
-    found = "found " + (_sort_of(detail["input"]) if private else describe(detail["input"]))
+    # What the file has: by the time a limit is checked, "20m" has become a number.
+    given = detail["input"] if kind == "missing" else _at_steps(value, steps)
+    found = "found " + (_sort_of(given) if private else describe(given))
     if kind == "extra_forbidden":
         return _Complaint(
             steps, "unknown key", suggest(str(steps[-1]), _keys(shape, detail["loc"][:-1])), False
@@ -107,9 +112,8 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
         return _Complaint(steps, *_own_words(_unquoted(detail, private), detail["input"], found), False)
     if kind in ("literal_error", "enum"):
         choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        hint = suggest(str(detail["input"]), choices)
-        right = "it is one of " + ", ".join(choices)
-        return _Complaint(steps, found, right + (f" ({hint})" if hint.startswith("did") else ""), True)
+        hint = "" if private else did_you_mean(str(given), choices)
+        return _Complaint(steps, found, hint or "it is one of " + ", ".join(choices), True)
     if kind == "union_tag_invalid":
         key = context["discriminator"].strip("'")
         choices = context["expected_tags"].replace("'", "").split(", ")
@@ -125,7 +129,10 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
         return _Complaint((*steps, key), "is missing", "it says which sort this is", False)
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return _Complaint(steps, found, f"it must be {words} {context[key]:g}", False)
+        limit = context[key]
+        # A number that was written as text can only be a duration.
+        text = duration_text(limit) if isinstance(given, str) else f"{limit:g}"
+        return _Complaint(steps, f"found {describe(given)}", f"it must be {words} {text}", False)
     if kind in ("too_short", "string_too_short"):
         return _Complaint(
             steps, "is too short" if detail["input"] else "is empty", _length(kind, context), False
@@ -135,7 +142,12 @@ def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _
     if kind == "string_pattern_mismatch":
         return _Complaint(steps, found, f"it must match {context['pattern']}", False)
     if kind in ("model_type", "model_attributes_type") and context.get("class_name") == "SecretRef":
-        return _Complaint(steps, found, 'say where the secret is kept, for example { env = "NAME" }', False)
+        return _Complaint(
+            steps,
+            f"found {_sort_of(given)}",
+            'say where the secret is kept, for example { env = "NAME" }',
+            False,
+        )
     if kind in _EXPECTED:
         return _Complaint(steps, found, f"expected {_EXPECTED[kind]}", True)
     return _Complaint(steps, found, detail["msg"][:1].lower() + detail["msg"][1:], False)
@@ -185,6 +197,12 @@ def _real_steps(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]
     return tuple(steps)
 
 
+def _at_steps(value: Any, steps: tuple[str | int, ...]) -> Any:
+    for step in steps:
+        value = value[step]
+    return value
+
+
 def _models(shape: Any) -> list[type[BaseModel]]:
     """The settings classes within an annotation: itself, the members of a union, a list's items."""
     if isinstance(shape, type) and issubclass(shape, BaseModel):
@@ -223,3 +241,14 @@ def _meaning(shape: Any, loc: tuple[str | int, ...]) -> str:
             if (field.alias or name) == loc[-1] and field.description:
                 return field.description.split("\n\n")[0].replace("\n", " ").replace("``", "").rstrip(".")
     return ""
+
+
+def duration_text(seconds: float) -> str:
+    """The shortest way to write a duration in one unit or two: ``5m``, ``1h30m``, ``1.5s``."""
+    for index, (unit, size) in enumerate(_UNITS):
+        whole, rest = divmod(seconds, size)
+        if whole and not rest:
+            return f"{whole:g}{unit}"
+        if whole and index + 1 < len(_UNITS) and not rest % _UNITS[index + 1][1] and size > 1:
+            return f"{whole:g}{unit}{rest / _UNITS[index + 1][1]:g}{_UNITS[index + 1][0]}"
+    return f"{seconds:g}s"

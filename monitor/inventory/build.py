@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from monitor.inventory import cells
-from monitor.inventory.address import canonical
 from monitor.inventory.columns import Field
 from monitor.inventory.graph import check_parents
 from monitor.inventory.model import Inventory, Site
@@ -64,7 +63,7 @@ class Builder:
         self._shared_tags: dict[object, Mapping[str, str]] = {}
         self._shared_checks: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._tidied: dict[Field, _Tidied] = {}
-        self._faulty = False
+        self._mentioned: set[str] = set()
 
     def add_site(self, site: Site, place: Place) -> None:
         if site.name in self._sites:
@@ -79,15 +78,21 @@ class Builder:
         for number, row in table.rows:
             self._row(Origin(table, number), row)
         for field, tidied in self._tidied.items():
+            first = table.place(tidied.first).path
             self._findings.warning(
                 table.summary(field),
-                f"{tidied.count} cell{'s' * (tidied.count > 1)} with blanks around the text, full-width or "
-                f"invisible characters, read without them (first: {table.place(tidied.first).path})",
+                f"{tidied.count} cell{'s' * (tidied.count > 1)} with blanks around the text, full-width, "
+                f"invisible or quoting characters, read without them (first: {first})",
             )
         self._tidied.clear()
 
-    def build(self) -> Inventory:
-        check_parents(self._devices, self._origins, self._findings)
+    def mention(self, id_: object) -> None:
+        """A device of this id exists, but what is said of it is wrong."""
+        self._mentioned.add(cells.code(id_))
+
+    def build(self, *, whole: bool = True) -> Inventory:
+        """``whole``: nothing of the inventory was unreadable, so that an unknown parent really is unknown."""
+        check_parents(self._devices, self._origins, self._mentioned, self._findings, whole=whole)
         return Inventory.of(self._devices.values(), self._sites.values())
 
     def _row(self, origin: Origin, row: Row) -> None:
@@ -95,7 +100,7 @@ class Builder:
         read = self._read
         id_ = read(origin, Field.ID, row.id, cells.device_id)
         name = self._text(origin, Field.NAME, row.name)
-        address, canonical_address = read(origin, Field.ADDRESS, row.address, _address) or ("", "")
+        address, canonical_address = read(origin, Field.ADDRESS, row.address, cells.address) or ("", "")
         kind = read(origin, Field.KIND, row.kind, cells.kind) or Kind.CAMERA
         key_site = read(origin, Field.KEY_SITE, row.key_site, cells.yes_no)
         longitude = read(origin, Field.LONGITUDE, row.longitude, _longitude)
@@ -109,6 +114,7 @@ class Builder:
             self._findings.error(origin.place(empty), "is empty", "write both coordinates or neither")
         checks, liveness = self._checks(origin, row, kind)
         if id_ is None:
+            self.mention(row.id)
             return
         site = self._sites.get(site_name := self._text(origin, Field.SITE, row.site))
         area = self._text(origin, Field.AREA, row.area)
@@ -241,14 +247,6 @@ class Builder:
                 "correct one of them",
             )
         return area or site.area, site.key_site if key_site is None else key_site
-
-
-def _address(value: object) -> tuple[str, str]:
-    """As written, and as all its spellings are."""
-    text = cells.code(value)
-    if not text:
-        raise ValueError("is empty; write an IP address or a host name")
-    return text, canonical(text)
 
 
 def _longitude(value: object) -> float | None:

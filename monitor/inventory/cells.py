@@ -6,11 +6,13 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
+from monitor.inventory.address import canonical
 from monitor.inventory.columns import KIND_WORDS, folded
 from monitor.inventory.tables import NumberText
 from monitor.model import Kind
-from monitor.problems import suggest
+from monitor.problems import did_you_mean
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
 _NOTHING = frozenset(("-", "--", "—", "/", "\\", "无", "空", "n/a", "none", "null"))
@@ -77,6 +79,14 @@ def device_id(value: object) -> str:
     return text
 
 
+def address(value: object) -> tuple[str, str]:
+    """An address as written, and as it is however written."""
+    text = code(value)
+    if not text:
+        raise ValueError("is empty; write an IP address or a host name")
+    return text, canonical(text)
+
+
 def odd_code(text: str) -> str:
     """What is odd about an id that looks like a GB/T 28181 code (20 digits), or nothing."""
     if text.isdigit() and len(text) in (18, 19, 21, 22):
@@ -91,12 +101,14 @@ def kind(value: object) -> Kind:
         return Kind.CAMERA
     found = KIND_WORDS.get(text) or KIND_WORDS.get(folded(text))
     if found is None:
-        hint = suggest(text, KIND_WORDS)
-        right = (
-            hint if hint.startswith("did") else "write one of " + ", ".join(Kind) + ", or 摄像机, 交换机 …"
-        )
-        raise ValueError(f'"{text}" is not a kind of device; {right}')
+        raise ValueError(f'"{text}" is not a kind of device; {_kinds_like(text)}')
     return found
+
+
+@lru_cache(1000)
+def _kinds_like(text: str) -> str:
+    """Kept: one misspelt word may stand in every row of a long list."""
+    return did_you_mean(text, KIND_WORDS) or f"write one of {', '.join(Kind)}, or 摄像机, 交换机 …"
 
 
 def yes_no(value: object) -> bool | None:
@@ -159,7 +171,7 @@ def tags(value: object) -> dict[str, str]:
     for key, text in pairs:
         if not _TAG.match(key):
             raise ValueError(
-                f'"{key[:64]}" cannot be a tag; tags are written name=value;name, letters and digits'
+                f'"{key[:64]}" cannot be the name of a tag; write name=value;name, of letters and digits'
             )
         if key in found:
             raise ValueError(f'the tag "{key}" is there twice; write it once')

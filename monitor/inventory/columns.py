@@ -40,7 +40,8 @@ SYNONYMS: dict[Field, str] = {
     Field.NAME: "name 名称 设备名称 点位名称 摄像机名称 监控点名称 device_name",
     Field.KIND: "kind 类型 设备类型 类别 设备类别 type device_type",
     Field.ADDRESS: """
-        address IP IP地址 设备IP IPv4 IPv6 IPv4地址 IPv6地址 地址 网络地址 域名 host hostname ip_address""",
+        address IP IP地址 设备IP IPv4 IPv6 IPv4地址 IPv6地址 地址 设备地址 网络地址
+        域名 host hostname ip_address""",
     Field.SITE: "site 站点 点位 场所 站点名称 场所名称 安装地点 安装位置 location",
     Field.AREA: """
         area 辖区 区域 派出所 所属辖区 所属区域 所属派出所 行政区域 行政区划 分局

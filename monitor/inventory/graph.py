@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 from monitor.inventory.columns import Field
 from monitor.model import Device, DeviceId, Kind
-from monitor.problems import Findings, Place, suggest
+from monitor.problems import Findings, Place, did_you_mean
 
 NAMED_ROWS = 10
 """So many rows of one fault are named; the others are counted."""
@@ -20,12 +20,19 @@ class HasPlace(Protocol):
 
 
 def check_parents(
-    devices: Mapping[DeviceId, Device], origins: Mapping[DeviceId, HasPlace], findings: Findings
+    devices: Mapping[DeviceId, Device],
+    origins: Mapping[DeviceId, HasPlace],
+    mentioned: Collection[str],
+    findings: Findings,
+    *,
+    whole: bool,
 ) -> None:
+    """``mentioned`` are ids of rows that were refused, ``whole`` tells that no others are missing: a fault
+    is told once, where it is, and not again at all that refers to it."""
     unknown: dict[DeviceId, list[DeviceId]] = {}
     for device in devices.values():
         for parent in device.parents:
-            if parent not in devices:
+            if whole and parent not in devices and parent not in mentioned:
                 unknown.setdefault(parent, []).append(device.id)
     if unknown:
         _tell_unknown(unknown, devices, origins, findings)
@@ -55,7 +62,7 @@ def _tell_unknown(
             right = f'a parent is named by its id: write "{by_id}"'
         else:
             right = (
-                suggest(parent, (id_ for id_ in likely if id_ not in children[:1]))
+                did_you_mean(parent, (id_ for id_ in likely if id_ not in children[:1]))
                 if number < SUGGESTED
                 else ""
             )

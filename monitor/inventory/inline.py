@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+from pydantic import AfterValidator
 from pydantic import Field as SettingField
 
+from monitor.inventory import cells
 from monitor.inventory.columns import Field
 from monitor.inventory.tables import Row
 from monitor.problems import Place
 from monitor.settings import Section
+
+T = TypeVar("T")
+
+
+def _sound(parse: Callable[[object], object]) -> AfterValidator:
+    """The judgement of ``cells`` on one key, so that all faults of a device are told together."""
+
+    def judge(value: T) -> T:
+        parse(value)
+        return value
+
+    return AfterValidator(judge)
+
 
 Text = Annotated[str, SettingField(min_length=1)]
 Longitude = Annotated[float, SettingField(ge=-180, le=180)]
@@ -36,13 +51,13 @@ class SiteSettings(Section):
 class DeviceSettings(Section):
     """One ``[[device]]``: the same as one row of an inventory file."""
 
-    id: Text
+    id: Annotated[Text, _sound(cells.device_id)]
     """Unique and lasting: history is kept by it. 20-digit GB/T 28181 codes are common."""
     name: Text
     """What people call it; messages use it."""
-    address: Text
+    address: Annotated[Text, _sound(cells.address)]
     """IPv4, IPv6 or host name."""
-    kind: str = "camera"
+    kind: Annotated[str, _sound(cells.kind)] = "camera"
     """camera, recorder, switch, server, ups or platform, or the Chinese word (摄像机, 录像机, 交换机 …)."""
     site: str = ""
     """The place where it stands."""
@@ -62,7 +77,7 @@ class DeviceSettings(Section):
     """Decimal degrees; by default that of its site."""
     feeder: str = ""
     """Power feeder: devices on one fall together in a power cut."""
-    tags: dict[str, str] = SettingField(default_factory=dict)
+    tags: Annotated[dict[str, str], _sound(cells.tags)] = SettingField(default_factory=dict)
     """Labels of your own, for selectors (``tag.NAME``)."""
     checks: tuple[Text, ...] = ()
     """By default those of its ``[kind.*]``."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from monitor.inventory.columns import Field, Header, looks_like_header, read_header
-from monitor.problems import Findings, Place, suggest
+from monitor.inventory.columns import SYNONYMS, Field, Header, looks_like_header, read_header
+from monitor.problems import Findings, Place, did_you_mean
 
 HEADER_WITHIN = 10
 """Lists often begin with a title or two: the headings are looked for in this many rows."""
@@ -131,8 +131,9 @@ def sheet_table(
     header = read_header(names)
     heading = Place(file, f'sheet "{sheet}", row {number}' if sheet else f"row {number}")
     for field in header.missing:
-        hint = next((s for n in header.unknown if (s := suggest(n, [field])).startswith("did")), "")
-        findings.error(heading, f"the column {field} is missing", hint or _example(field))
+        close = next((name for name in header.unknown if did_you_mean(name, SYNONYMS[field].split())), None)
+        hint = f'is "{close}" meant for it? ' if close else ""
+        findings.error(heading, f"the column {field} is missing", hint + _example(field))
     for field, columns in header.twice:
         names_text = " and ".join(f'"{name}"' for name in columns)
         findings.error(heading, f"the columns {names_text} both mean {field}", "rename or remove one")
@@ -141,12 +142,19 @@ def sheet_table(
         findings.warning(heading, f"columns that are not known and were left out: {names_text}")
     if header.missing or header.twice:
         return None
-    return SheetTable(file, sheet, header, _rows(lines[start + 1 :], header, place, findings))
+    rows = _rows(lines[start + 1 :], header, place, findings)
+    if len(lines) == start + 1:
+        findings.warning(place, "there is no device below the headings")
+    return SheetTable(file, sheet, header, rows)
 
 
 def _header_at(lines: Sequence[tuple[int, Sequence[str]]]) -> int | None:
     for index, (_, cells) in enumerate(lines[:HEADER_WITHIN]):
         if looks_like_header(read_header(cells)):
+            return index
+    for index, (_, cells) in enumerate(lines[:HEADER_WITHIN]):
+        # One known heading is enough to say which others are missing.
+        if len(cells) > 1 and read_header(cells).known:
             return index
     return None
 

@@ -8,6 +8,7 @@ still had all its digits. Here a number stays the text that the file has.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,19 @@ MAX_BYTES = 512 * 1024 * 1024
 _MAX_COLUMN = 16384
 _REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _STRICT_REL = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
+
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    etree.XMLSyntaxError,
+    EOFError,
+    KeyError,  # a part that is named is not there
+    ValueError,  # no number, or no UTF-8, where one belongs
+    IndexError,  # a shared string that is not there
+    NotImplementedError,  # a compression that zipfile does not know
+    RuntimeError,  # encrypted
+)
 
 
 class WorkbookError(Exception):
@@ -47,9 +61,7 @@ def read_workbook(path: Path) -> Iterator[Sheet]:
                     yield Sheet(name, list(_rows(stream, strings)))
     except OSError as error:
         raise WorkbookError(f"cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, NotImplementedError, RuntimeError) as error:
-        raise WorkbookError("is not a sound .xlsx workbook") from error
-    except etree.XMLSyntaxError as error:
+    except _DAMAGE as error:
         raise WorkbookError("is not a sound .xlsx workbook") from error
 
 
@@ -57,7 +69,13 @@ def _parse(stream: IO[bytes], *tags: str) -> Iterator[etree._Element]:
     """Each element of these local names, when it is complete; emptied once it has been used."""
     wanted = [f"{{*}}{tag}" for tag in tags]
     for _, element in etree.iterparse(
-        stream, tag=wanted, resolve_entities=False, no_network=True, load_dtd=False
+        stream,
+        tag=wanted,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
     ):
         yield element
         element.clear()
