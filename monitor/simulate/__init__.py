@@ -1,0 +1,1 @@
+"""Simulated devices: what tests, benchmarks and the demo watch instead of a real network."""
