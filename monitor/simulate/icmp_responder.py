@@ -1,8 +1,8 @@
 """Answers pings on behalf of simulated cameras on 127.x.y.z, those that are plugged in.
 
-One raw socket for all of them, read and written by the batch. An answer is the request with its addresses
-swapped and its type changed, so it is made in place: about two microseconds of Python each. It needs a network
-in which the kernel does not answer itself (see ``netns``).
+One raw socket for all of them, An answer is the request with its addresses
+swapped and its type changed, so that it costs little. It needs a network in which the kernel
+does not answer itself (see ``netns``).
 
 As a program (``python -m monitor.simulate.icmp_responder``) it says ``ready`` and then reads commands
 from standard input, one a line: ``- ADDRESS`` unplugs, ``+ ADDRESS`` plugs in again; it ends with its input.
@@ -23,6 +23,8 @@ from monitor.simulate.netns import ECHO_IGNORE
 
 _BATCH = 256
 _LARGEST = 1500
+_SMALLEST = 28
+"""An IP header and an echo header."""
 _ADDRESSES = struct.Struct("!12x4s4s")
 _CHECKSUM = struct.Struct("!H")
 _REQUEST_WORD = 0x0800
@@ -74,12 +76,13 @@ class IcmpResponder:
 
     def _readable(self) -> None:
         """Answer one batch; the loop calls again while more wait."""
-        assert self._sock is not None
         for _ in range(_BATCH):
             try:
-                request = self._sock.recv(_LARGEST)
+                request = self._sock.recv(_LARGEST) if self._sock else b""
             except OSError:
                 return
+            if len(request) < _SMALLEST:
+                continue
             answer = self._answer(request)
             if answer is None:
                 continue
@@ -97,7 +100,9 @@ class IcmpResponder:
         at = (request[0] & 0xF) * 4
         total = int.from_bytes(request[at + 2 : at + 4]) + _REQUEST_WORD
         checksum = _CHECKSUM.pack((total & 0xFFFF) + (total >> 16))
-        answer = b"".join((request[:12], camera, source, request[20:at], b"\0\0", checksum, request[at + 4 :]))
+        answer = b"".join(
+            (request[:12], camera, source, request[20:at], b"\0\0", checksum, request[at + 4 :])
+        )
         return answer, (socket.inet_ntoa(source), 0)
 
     def _send(self, answer: bytes, to: tuple[str, int]) -> None:

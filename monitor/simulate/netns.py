@@ -49,9 +49,11 @@ def _unshare() -> list[str]:
     tool = shutil.which("unshare")
     if tool is None:
         raise NetworkNotPermitted("no `unshare` command (Debian package util-linux)")
-    ways = ([tool, "--net"],) if os.geteuid() == 0 else ()
+    ways = [[tool, "--user", "--map-root-user", "--net"]]
+    if os.geteuid() == 0:
+        ways.insert(0, [tool, "--net"])
     said = []
-    for way in (*ways, [tool, "--user", "--map-root-user", "--net"]):
+    for way in ways:
         trial = subprocess.run([*way, "true"], capture_output=True, text=True, check=False)  # noqa: S603 - ours
         if trial.returncode == 0:
             return way
