@@ -1,6 +1,6 @@
 """Answers pings on behalf of simulated cameras on 127.x.y.z, those that are plugged in.
 
-One raw socket for all of them, An answer is the request with its addresses
+One raw socket for all of them. An answer is the request with its addresses
 swapped and its type changed, so that it costs little. It needs a network in which the kernel
 does not answer itself (see ``netns``).
 
