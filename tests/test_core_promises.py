@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -129,7 +130,7 @@ class Fleet(RuleBasedStateMachine):
             changes[device].append((at, state))
         for device, found in changes.items():
             assert [at for at, _ in found] == sorted(at for at, _ in found), device
-            for (_, before), (_, after) in zip(found, found[1:], strict=False):
+            for (_, before), (_, after) in pairwise(found):
                 assert before != after or after == "unknown", device
             for at, state in found:
                 if state in ("down", "unreachable"):

@@ -166,8 +166,9 @@ class BatchedIO:
         self._outgoing = _Outgoing(self._packets, echo.family)
         self._prefix = echo.family.ip_header if echo.raw else 0
         self._length = self._prefix + self._packets.length
-        # Eight bytes more than ours, so that a longer message is seen to be longer.
-        self._incoming = _Slots(slots, self._length + 8)
+        # Eight bytes more than ours, so that a longer message is seen to be longer; more slots than a
+        # volley has, so that its replies come with one call that also tells that no more wait.
+        self._incoming = _Slots(2 * slots, self._length + 8)
         self._failures = _Slots(2 * slots, _QUOTE)
         self._reply = self._reply_format(echo.family)
 

@@ -25,7 +25,7 @@ _WHOLE = 0x40000
 
 def echo_reply_program(family: Family, ident: int) -> bytes:
     """Instructions that let through echo replies with ``ident``. IPv6 sockets begin at the ICMP header."""
-    program = (
+    return _assemble(
         (_LDX_IP_HEADER, 0, 0, 0) if family is V4 else (_LDX_IMMEDIATE, 0, 0, 0),
         (_LDH_INDEXED, 0, 0, 0),
         (_JUMP_EQUAL, 0, 3, family.reply << 8),
@@ -34,7 +34,21 @@ def echo_reply_program(family: Family, ident: int) -> bytes:
         (_RETURN, 0, 0, _WHOLE),
         (_RETURN, 0, 0, 0),
     )
-    return b"".join(struct.pack("HBBI", *line) for line in program)
+
+
+def echo_request_program() -> bytes:
+    """Instructions that let through IPv4 echo requests: for whoever answers them."""
+    return _assemble(
+        (_LDX_IP_HEADER, 0, 0, 0),
+        (_LDH_INDEXED, 0, 0, 0),
+        (_JUMP_EQUAL, 0, 1, V4.request << 8),
+        (_RETURN, 0, 0, _WHOLE),
+        (_RETURN, 0, 0, 0),
+    )
+
+
+def _assemble(*lines: tuple[int, int, int, int]) -> bytes:
+    return b"".join(struct.pack("HBBI", *line) for line in lines)
 
 
 def attach(sock: socket.socket, program: bytes) -> None:

@@ -46,7 +46,8 @@ class IcmpCollector:
     Settings: ClassVar[type[CheckSettings]] = IcmpSettings
 
     def __init__(self, settings: CheckSettings, env: Env) -> None:
-        assert isinstance(settings, IcmpSettings)
+        if not isinstance(settings, IcmpSettings):
+            raise TypeError(f"IcmpSettings wanted, not {type(settings).__name__}")
         self._settings = settings
         self._env = env
         self._pingers: dict[Family, Pinger] = {}

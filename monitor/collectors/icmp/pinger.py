@@ -114,7 +114,8 @@ class Pinger:
                 return
             sweep = self._next_due(now)
             if sweep is None:
-                self._pump_at(min(each.round_due for each in self._sending))
+                if self._sending:
+                    self._pump_at(min(each.round_due for each in self._sending))
                 return
             wanted = min(sweep.unsent, self._io.slots)
             wait = self._pace(now, wanted)
@@ -129,8 +130,10 @@ class Pinger:
     def _next_due(self, now: float) -> Sweep | None:
         """The sweeps take turns, so that a re-probe of three suspects never waits for a whole fleet."""
         for _ in range(len(self._sending)):
-            sweep = self._sending[0]
-            self._sending.rotate(-1)
+            sweep = self._sending.popleft()
+            if sweep.closed:
+                continue
+            self._sending.append(sweep)
             if sweep.round_due <= now:
                 return sweep
         return None
@@ -152,13 +155,15 @@ class Pinger:
             sweep.round_due = now + self._spacing_s
         bodies = self._io.arm(sweep.names[first : first + count])
         drops = self._echo.drops()
+        # Not the daemon's clock: this is compared with the kernel's stamps, which are on the machine's.
         started_ns = time.time_ns()
         sent, failed, pause = self._send(count)
         if sent:
             if sweep.round == 0:
                 sweep.at += [self._clock.now().wall] * sent
             volley = Volley(sweep, first, bodies[:sent], now, drops, self._number, [started_ns] * sent)
-            self._pending.update(zip(volley.bodies, zip(repeat(volley), range(sent))))
+            entries = zip(repeat(volley), range(sent), strict=False)
+            self._pending.update(zip(volley.bodies, entries, strict=True))
             self._volleys.append(volley)
             self._number = (self._number + sent) % _NUMBERS
             self._wake_for_expiry()
