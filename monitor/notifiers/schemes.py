@@ -27,6 +27,8 @@ class Scheme:
     form: Form = Form.PHONE
     token_in_host: bool = False
     """The part after ``://`` is itself the secret."""
+    own_host: bool = False
+    """With a path the host is a server of one's own, and the path the secret."""
 
 
 _ROBOT = Scheme(per_minute=20, token_in_host=True)  # WeCom path/91770, DingTalk: 20 messages a minute
@@ -42,8 +44,8 @@ SCHEMES: dict[str, Scheme] = {
     "schan": _TOKEN,
     "pushplus": _TOKEN,
     "wxpusher": _TOKEN,
-    "pushdeer": _TOKEN,
-    "pushdeers": Scheme(),
+    "pushdeer": Scheme(token_in_host=True, own_host=True),
+    "pushdeers": Scheme(token_in_host=True, own_host=True),
     "qq": _TOKEN,
     "tgram": _TOKEN,
     "slack": _TOKEN,

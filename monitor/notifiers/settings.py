@@ -25,7 +25,7 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ONLY_PLACEHOLDERS = re.compile(r"(?:\{[A-Za-z_][A-Za-z0-9_]*\})+")
 _SHAPE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s]*")
 _SECRET_NAME = re.compile(
-    r"(?i)^[+\-:]?(?:.*[_-])?(?:key|apikey|appkey|token|secret|password|passwd|pass|pwd|auth|authorization|sign)$"
+    r"(?i)^[+\-:]?(?:.*[_-])?(?:key|apikey|appkey|token|secret|password|passwd|pass|pwd|auth|authorization)$"
 )
 GENERAL_PER_MINUTE = 60
 
@@ -120,8 +120,12 @@ def _literals(channel: ChannelSettings) -> list[str]:
             'and secrets = { password = { env = "…" } }'
         )
     if facts(channel.url).token_in_host:
-        token = userinfo if at else host or path
-        if not _ONLY_PLACEHOLDERS.fullmatch(token.partition(":")[0]):
+        tokens = [host.partition(":")[0] or path]
+        if at:
+            tokens.append(userinfo)
+        if facts(channel.url).own_host and path:
+            tokens = [path.rstrip("/").rpartition("/")[2]]
+        if not all(_ONLY_PLACEHOLDERS.fullmatch(token) for token in tokens):
             problems.append(
                 f"a key is written out in the url: write {scheme}://{{key}} "
                 'and secrets = { key = { env = "…" } }'

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import inspect
 import os
-import signal
 import time
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -19,6 +17,7 @@ from monitor.notifiers.courier.guards import Observed, install
 from monitor.notifiers.courier.wire import Done, Op, Order, Report, frame
 from monitor.notifiers.notice import Outcome
 from monitor.notifiers.outcome import Refused, of_smtp, of_status, retry_after_s
+from monitor.notifiers.parent import die_with_parent
 from monitor.notifiers.schemes import scheme_of
 
 # Apprise ships no usable types.
@@ -27,13 +26,7 @@ _base: Any = import_module("apprise.plugins.base")
 _schemes: Any = import_module("apprise.plugins").N_MGR
 
 DETAIL = 300
-_PR_SET_PDEATHSIG = 1
 _PIECE = "piece"
-
-
-def die_with_parent() -> None:
-    """The kernel kills this process when its parent is gone, however that ended (Linux, prctl(2))."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def run_child(order: Order, pipe: int, started: float) -> None:

@@ -11,7 +11,24 @@ from typing import Any
 
 from monitor.notifiers.plugins.adapter import apprise_plugin
 
-SERVICES = ("monitor.notifiers.plugins.wecom:WeComRobot",)
+SERVICES = (
+    "monitor.notifiers.plugins.wecom:WeComRobot",
+    "monitor.notifiers.plugins.dingtalk:DingTalkRobot",
+    "monitor.notifiers.plugins.feishu:FeishuRobot",
+    "monitor.notifiers.plugins.feishu:LarkRobot",
+    "monitor.notifiers.plugins.serverchan:ServerChan",
+    "monitor.notifiers.plugins.pushplus:PushPlus",
+    "monitor.notifiers.plugins.wxpusher:WxPusher",
+    "monitor.notifiers.plugins.qmsg:Qmsg",
+    "monitor.notifiers.plugins.pushdeer:PushDeer",
+    "monitor.notifiers.plugins.gateway:Webhook",
+    "monitor.notifiers.plugins.gateway:SmsGateway",
+    "monitor.notifiers.plugins.aliyun_sms:AliyunSms",
+    "monitor.notifiers.plugins.tencent_sms:TencentSms",
+    "monitor.notifiers.plugins.modem:GammuSmsd",
+    "monitor.notifiers.plugins.modem:SmsTools",
+    "monitor.notifiers.plugins.run_command:Command",
+)
 
 _plugins: Any = import_module("apprise.plugins").N_MGR
 

@@ -27,15 +27,19 @@ def check_status(response: requests.Response) -> None:
         raise Refused(outcome, str(response.status_code), words(response))
 
 
-def json_object(response: requests.Response, any_status: bool = False) -> dict[str, Any]:
+def json_object(response: requests.Response, read_4xx: bool = False) -> dict[str, Any]:
     """The answer's JSON object. Raises ``Refused`` for a status that is not 2xx, and for a body that is not
-    an object: a proxy's log-in page is no delivery. With ``any_status`` an object is returned whatever the
-    status, for services that put their code into refusals too."""
+    an object: a proxy's log-in page is no delivery.
+
+    With ``read_4xx`` the object of a final 4xx is returned too, for services that put their own code there.
+    (Should such a code read "success": the courier takes no other status than 2xx for one.)
+    """
     try:
         body = json.loads(response.content)
     except ValueError:
         body = None
-    if not (any_status and isinstance(body, dict)):
+    final_4xx = response.status_code < 500 and of_status(response.status_code) is Outcome.PERMANENT
+    if not (read_4xx and final_4xx and isinstance(body, dict)):
         check_status(response)
     if not isinstance(body, dict):
         raise Refused(

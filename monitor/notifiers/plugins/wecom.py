@@ -7,6 +7,7 @@ minute; the answer is HTTP 200 whatever happened, the truth is in ``errcode`` (p
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from monitor.notifiers.plugins.answer import JSON, Codes, json_body, json_object
 from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
@@ -35,7 +36,7 @@ class WeComRobot:
     def deliver(self, message: Message, wire: Wire) -> str:
         parts = split_bytes(message.text, MAX_BYTES)
         for number, part in enumerate(parts):
-            wire.once(("part", number), lambda part=part: self._post(part, wire))  # type: ignore[misc]
+            wire.once(("part", number), partial(self._post, part, wire))
         return ""
 
     def _post(self, text: str, wire: Wire) -> None:

@@ -1,0 +1,120 @@
+"""Any service that takes an HTTP request: ``webhooks://host/path``, and ``smshttps://host/path`` for an
+operator's SMS gateway, which is asked once per number.
+
+Options: ``method``, ``type`` (content type), ``body`` (a template), ``header.NAME``, ``charset`` (many
+gateways want GB18030), ``success``, ``permanent`` (conditions on the answer, see ``template``).
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+from string import Template
+from urllib.parse import quote
+
+from monitor.notifiers.notice import Outcome
+from monitor.notifiers.outcome import Refused
+from monitor.notifiers.plugins.answer import check_status, words
+from monitor.notifiers.plugins.recipients import each, phone_numbers
+from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
+from monitor.notifiers.plugins.sms_parts import sms_parts
+from monitor.notifiers.plugins.template import Condition, checked_template, escaping, fill
+
+_FIELDS = frozenset({"title", "body", "text", "level"})
+_JSON_BODY = '{"title":"$title","body":"$body","level":"$level"}'
+
+
+class _Request:
+    """What is asked, and when the answer is a yes."""
+
+    def __init__(self, url: Url, body: str, fields: frozenset[str]) -> None:
+        secure = url.scheme.endswith("s")
+        self.method = url.choice("method", "POST", ("POST", "PUT", "GET"))
+        self.type = url.take("type", "application/json")
+        self.charset = url.take("charset", "utf-8")
+        try:
+            codecs.lookup(self.charset)
+        except LookupError as error:
+            raise config_error(f"charset={self.charset!r} is not known; write utf-8 or gb18030") from error
+        self.body = checked_template("body", url.take("body", body), fields)
+        self.address = checked_template(
+            "url", f"{'https' if secure else 'http'}://{url.address}{url.raw_path or '/'}", fields
+        )
+        self.query = {
+            name: checked_template(f"query.{name}", value, fields)
+            for name, value in url.rest("query.").items()
+        }
+        self.headers = url.rest("header.")
+        if url.user and url.password:
+            self.headers["Authorization"] = f"Basic {_base64(f'{url.user}:{url.password}')}"
+        success, permanent = url.take("success"), url.take("permanent")
+        self.success = Condition.parse("success", success) if success else None
+        self.permanent = Condition.parse("permanent", permanent) if permanent else None
+
+    def ask(self, values: dict[str, str], wire: Wire) -> None:
+        escape = escaping(self.type)
+        data = fill(self.body, values, escape).encode(self.charset, "replace")
+        response = wire.request(
+            self.method,
+            fill(self.address, values, lambda value: quote(value, safe="")),
+            params={name: _plain(template, values) for name, template in self.query.items()},
+            data=None if self.method == "GET" else data,
+            headers={"Content-Type": f"{self.type}; charset={self.charset}"} | self.headers,
+        )
+        if self.permanent and self.permanent.holds(response, self.charset):
+            raise Refused(Outcome.PERMANENT, str(response.status_code), words(response))
+        check_status(response)
+        if self.success and not self.success.holds(response, self.charset):
+            raise Refused(Outcome.TEMPORARY, str(response.status_code), f"refused: {words(response)}")
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _plain(template: Template, values: dict[str, str]) -> str:
+    return fill(template, values, lambda value: value)
+
+
+class Webhook:
+    """Without ``success`` any 2xx is a yes."""
+
+    name = "webhook"
+    schemes = ("webhook", "webhooks")
+
+    def __init__(self, url: Url) -> None:
+        self._request = _Request(url, _JSON_BODY, _FIELDS)
+
+    def deliver(self, message: Message, wire: Wire) -> str:
+        self._request.ask(_values(message), wire)
+        return ""
+
+
+class SmsGateway:
+    """``to=`` the numbers; ``success`` must be given: gateways answer 200 to refusals."""
+
+    name = "SMS gateway"
+    schemes = ("smshttp", "smshttps")
+
+    def __init__(self, url: Url) -> None:
+        self._numbers = phone_numbers(url.take("to"))
+        self._request = _Request(url, "", _FIELDS | {"phone"})
+        if self._request.success is None:
+            raise config_error('success= is missing, for example success = "code == 0" or success = "~^OK"')
+        if not self._request.body.template and not self._request.query:
+            raise config_error(
+                'body= is missing, for example body = \'{"mobile":"$phone","content":"$text"}\''
+            )
+
+    def deliver(self, message: Message, wire: Wire) -> str:
+        values = _values(message)
+        count = each(
+            self._numbers,
+            wire,
+            lambda number: self._request.ask(values | {"phone": number.removeprefix("+86")}, wire),
+        )
+        return f"{count} × {sms_parts(message.text)}"
+
+
+def _values(message: Message) -> dict[str, str]:
+    return {"title": message.title, "body": message.body, "text": message.text, "level": message.level}
