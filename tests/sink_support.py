@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import re
 import shutil
@@ -148,7 +147,7 @@ class Front:
         if request.query.get("bucket") != self.database or request.query.get("precision") != "ms":
             return self._error(404, "not found", f'bucket "{request.query.get("bucket")}" not found')
         assert request.headers["Content-Encoding"] == "gzip"
-        body = gzip.decompress(await request.read())
+        body = await request.read()  # aiohttp has undone the gzip
         if len(body) > self.max_body:
             return self._error(413, "request too large", "body too large")
         self.posts.append(body)

@@ -53,7 +53,8 @@ async def running(settings: InfluxSettings) -> AsyncIterator[InfluxSink]:
     sink.devices_changed(devices(2000))
     await sink.start()
     try:
-        yield sink
+        async with asyncio.timeout(20):
+            yield sink
     finally:
         await sink.stop()
 
@@ -120,7 +121,7 @@ async def test_bad_lines_go_to_the_dead_letters_with_the_servers_words_and_no_ne
             settings = settings_v1(influxd.url, front.database, tmp_path / "spool")
         # Somebody has already written this field as a string: the server refuses our integer.
         for database in (front.database, influxd.create(f"{front.database}_trial")):
-            await front._pass_on(database, b'tcp connect_ms="x" 1\n')
+            await front._pass_on(database, f'tcp connect_ms="x" {T0}\n'.encode())
         results = pings(300)
         bad = [Result(DeviceId(f"b{n}"), "tcp", WallMs(T0), Reason.OK, ()) for n in range(3)]
         for n, result in enumerate(bad):
@@ -277,9 +278,12 @@ async def test_a_dead_server_is_bridged_over_a_restart_of_ours(
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)], capture_output=True
-    ).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)], capture_output=True
+        ).returncode
+    ):
         pytest.skip("needs the right to mount a tmpfs")
     try:
         yield folder
