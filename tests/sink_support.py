@@ -1,0 +1,235 @@
+"""A real influxd on loopback, and strict fronts that speak the write APIs of 1.8, 2.7 and 3 to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import pytest
+from aiohttp import ClientSession, web
+
+from monitor.model import Device, DeviceId, Kind
+from monitor.storage.settings import InfluxSettings
+
+CONFIG = """
+reporting-disabled = true
+bind-address = "127.0.0.1:{rpc}"
+[meta]
+  dir = "{folder}/meta"
+[data]
+  dir = "{folder}/data"
+  wal-dir = "{folder}/wal"
+  index-version = "inmem"
+  query-log-enabled = false
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:{http}"
+  log-enabled = false
+  auth-enabled = false
+[subscriber]
+  enabled = false
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Influxd:
+    """InfluxDB 1.x as Debian packages it, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._config = folder / "influxdb.conf"
+        self._config.write_text(CONFIG.format(folder=folder, http=self.port, rpc=free_port()))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            ["influxd", "-config", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(400):
+            try:
+                with urlopen(f"{self.url}/ping", timeout=5):
+                    return
+            except (URLError, OSError):
+                assert self._process.poll() is None, "influxd ended"
+                time.sleep(0.05)
+        raise AssertionError("influxd does not answer")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def query(self, text: str, database: str = "") -> list[dict[str, Any]]:
+        """The series of one InfluxQL statement."""
+        body = urlencode({"q": text, "db": database, "epoch": "ms"}).encode()
+        try:
+            with urlopen(Request(f"{self.url}/query", data=body), timeout=60) as answer:
+                found = json.load(answer)
+        except HTTPError as error:
+            raise AssertionError(f"{text}: {error.read().decode()}") from error
+        result = found["results"][0]
+        assert "error" not in result, f"{text}: {result['error']}"
+        return list(result.get("series", []))
+
+    def create(self, database: str) -> str:
+        self.query(f'CREATE DATABASE "{database}"')
+        return database
+
+
+@contextmanager
+def influxd_in(folder: Path) -> Iterator[Influxd]:
+    if shutil.which("influxd") is None:
+        pytest.skip("needs the Debian package influxdb")
+    server = Influxd(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
+    with influxd_in(tmp_path_factory.mktemp("influxd")) as server:
+        yield server
+
+
+@dataclass
+class Front:
+    """``/api/v2/write`` as ``version`` speaks it, before a real server that keeps the data.
+
+    2.7 refuses a body with one malformed line as a whole (400) and answers 422 after a partial write;
+    1.8 and 3 write the good lines and answer 400. ``script`` holds answers to give first, one a post.
+    """
+
+    version: str
+    influxd: Influxd
+    database: str
+    token: str = "t0k"
+    max_body: int = 25_000_000
+    script: deque[tuple[int, dict[str, str], str]] = field(default_factory=deque)
+    posts: list[bytes] = field(default_factory=list)
+    url: str = ""
+
+    async def ping(self, request: web.Request) -> web.Response:
+        named = {"1.8": "1.8.10", "2.7": "v2.7.11", "3": "3.2.1"}[self.version]
+        return web.Response(status=204, headers={"X-Influxdb-Version": named})
+
+    async def write(self, request: web.Request) -> web.Response:
+        if self.script:
+            status, headers, text = self.script.popleft()
+            return web.Response(status=status, headers=headers, text=text)
+        if request.headers.get("Authorization") != f"Token {self.token}":
+            return self._error(401, "unauthorized", "unauthorized access")
+        if request.query.get("bucket") != self.database or request.query.get("precision") != "ms":
+            return self._error(404, "not found", f'bucket "{request.query.get("bucket")}" not found')
+        assert request.headers["Content-Encoding"] == "gzip"
+        body = await request.read()  # aiohttp has undone the gzip
+        if len(body) > self.max_body:
+            return self._error(413, "request too large", "body too large")
+        self.posts.append(body)
+        if self.version == "2.7":
+            trial = self.influxd.create(f"{self.database}_trial")
+            status, text = await self._pass_on(trial, body)
+            if status == 400 and "unable to parse" in text:
+                return self._error(400, "invalid", text)
+        status, text = await self._pass_on(self.database, body)
+        if status == 204:
+            return web.Response(status=204)
+        assert status == 400, text
+        if self.version == "2.7":
+            return self._error(422, "unprocessable entity", f"failure writing points to database: {text}")
+        if self.version == "3":
+            data = [{"original_line": "", "line_number": 1, "error_message": text}]
+            return web.json_response(
+                {"error": "partial write of line protocol occurred", "data": data}, status=400
+            )
+        return web.json_response({"error": text}, status=400)
+
+    async def _pass_on(self, database: str, body: bytes) -> tuple[int, str]:
+        async with (
+            ClientSession() as session,
+            session.post(f"{self.influxd.url}/write?db={database}&precision=ms", data=body) as answer,
+        ):
+            text = await answer.text()
+            return answer.status, json.loads(text)["error"] if text else ""
+
+    def _error(self, status: int, code: str, message: str) -> web.Response:
+        if self.version == "2.7":
+            return web.json_response({"code": code, "message": message}, status=status)
+        return web.json_response({"error": message}, status=status)
+
+
+@asynccontextmanager
+async def serving(front: Front) -> AsyncIterator[Front]:
+    app = web.Application(client_max_size=front.max_body * 2)
+    app.router.add_get("/ping", front.ping)
+    app.router.add_post("/api/v2/write", front.write)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    front.url = "http://127.0.0.1:{}".format(runner.addresses[0][1])
+    try:
+        yield front
+    finally:
+        await runner.cleanup()
+
+
+def settings_v1(url: str, database: str, spool: Path, **more: Any) -> InfluxSettings:
+    table = {"type": "influxdb", "url": url, "database": database, "flush_interval": "50ms"}
+    return InfluxSettings.model_validate(
+        table | {"spool": {"path": str(spool), "sync_interval": "100ms"}} | more
+    )
+
+
+def devices(count: int) -> dict[DeviceId, Device]:
+    return {
+        DeviceId(f"cam-{n:05d}"): Device(
+            DeviceId(f"cam-{n:05d}"),
+            f"Camera {n}",
+            Kind.CAMERA,
+            f"10.0.{n // 250}.{n % 250 + 1}",
+            site=f"路口 {n // 20}",
+            area=f"area {n // 1000}",
+            vendor="Hikvision",
+            model=f"DS-2CD{n // 20 % 7}",
+        )
+        for n in range(count)
+    }
+
+
+def safe_name(text: str) -> str:
+    return re.sub(r"\W", "_", text)[-60:]
+
+
+async def until(condition: Any, tries: int = 1000) -> None:
+    """Wait for something that will become true; a bounded number of looks."""
+    for _ in range(tries):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come true")
