@@ -15,6 +15,7 @@ COMMANDS = {
     "reload": "monitor.cli.run:reload",
     "run": "monitor.cli.run:run",
     "status": "monitor.cli.status:status",
+    "test-notify": "monitor.cli.test_notify:test_notify",
 }
 
 
