@@ -208,10 +208,10 @@ def wxpusher(fake: Fake, asked: Asked) -> Answer:
         data.append(
             {"uid": uid, "topicId": None, "messageId": 1, "code": int(code or 1000), "status": status}
         )
-    for topic in message["topicIds"]:
-        data.append(
-            {"uid": None, "topicId": topic, "messageId": 2, "code": 1000, "status": "创建发送任务成功"}
-        )
+    data += [
+        {"uid": None, "topicId": topic, "messageId": 2, "code": 1000, "status": "创建发送任务成功"}
+        for topic in message["topicIds"]
+    ]
     fake.taken.append(message["content"])
     return 200, {"code": 1000, "msg": "处理成功", "data": data, "success": True}
 

@@ -11,10 +11,12 @@ from monitor import __version__
 COMMANDS = {
     "ack": "monitor.cli.incidents:ack",
     "check": "monitor.cli.check:check",
+    "demo": "monitor.cli.demo:demo",
     "incidents": "monitor.cli.incidents:incidents",
     "reload": "monitor.cli.run:reload",
     "run": "monitor.cli.run:run",
     "status": "monitor.cli.status:status",
+    "test-notify": "monitor.cli.test_notify:test_notify",
 }
 
 

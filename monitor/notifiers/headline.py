@@ -19,6 +19,8 @@ _SEVERITIES = {
 
 _BROKEN = {
     "device_down": N_("{subject} is offline"),
+    "device_unreachable": N_("{subject} cannot be reached"),
+    "device_unknown": N_("{subject} is not being measured"),
     "online_rate": N_("{subject}: online rate too low"),
     "threshold": N_("{subject}: limit exceeded"),
     "blind": N_("The monitoring system has lost its own network: device states unknown"),
@@ -31,6 +33,8 @@ _BROKEN = {
 
 _MENDED = {
     "device_down": N_("{subject} is back online"),
+    "device_unreachable": N_("{subject} can be reached again"),
+    "device_unknown": N_("{subject} is being measured again"),
     "online_rate": N_("{subject}: online rate is back"),
     "threshold": N_("{subject} is back to normal"),
     "blind": N_("The monitoring system's network is back"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import os
 import time
@@ -11,6 +12,8 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+import requests
 
 from monitor.clock import SystemClock
 from monitor.notifiers.courier.guards import Observed, install
@@ -27,6 +30,15 @@ _schemes: Any = import_module("apprise.plugins").N_MGR
 
 DETAIL = 300
 _PIECE = "piece"
+
+
+def warm_up() -> None:
+    """Once per courier, before it forks: has the libraries compile and cache what every send needs, which
+    would else cost each child some 10 ms. Port 0 fails before anything reaches a network."""
+    plugin = _apprise.Apprise.instantiate("wecombot://warm")
+    with contextlib.suppress(requests.RequestException):
+        requests.post("http://127.0.0.1:0/", data=b"{}", timeout=1)
+    plugin.resolve_format(_apprise.NotifyFormat.TEXT)
 
 
 def run_child(order: Order, pipe: int, started: float) -> None:

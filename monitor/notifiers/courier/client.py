@@ -113,6 +113,10 @@ class Courier:
                     self._process.stdin.write(frame(order))
                 self._waiting[order.id] = answer
                 return await answer
+        except asyncio.CancelledError:
+            if order.id in self._waiting and self._process is not None and self._process.stdin is not None:
+                self._process.stdin.write(frame(Order(order.id, Op.CANCEL)))
+            raise
         except TimeoutError:
             if order.id in self._waiting and self._process is not None:
                 # It has not even reported the deadline: it is stuck, and with it everybody's sends.

@@ -14,10 +14,11 @@ import signal
 import time
 from dataclasses import dataclass, field
 
-from monitor.notifiers.courier.child import run_child
+from monitor.notifiers.courier.child import run_child, warm_up
 from monitor.notifiers.courier.wire import (
     READY,
     FrameBuffer,
+    Op,
     Order,
     Report,
     WireError,
@@ -102,7 +103,12 @@ class Server:
         if not data:
             return False
         for whole in self._orders.feed(data):
-            self._begin(order_from(whole))
+            order = order_from(whole)
+            if order.op is Op.CANCEL:
+                for child in [c for c in self._children.values() if c.order.id == order.id]:
+                    self._release(child)
+            else:
+                self._begin(order)
         return True
 
     def _begin(self, order: Order) -> None:
@@ -183,6 +189,7 @@ def main() -> None:
     # The daemon decides when to end; a Ctrl-C at the terminal goes to the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     load_plugins()
+    warm_up()
     gc.collect()
     gc.freeze()  # children share these pages; a collection in one would copy them
     Server().run()

@@ -24,13 +24,15 @@ class Op(StrEnum):
     SEND = "send"
     VERIFY = "verify"
     """Only see whether the URL makes a working plugin."""
+    CANCEL = "cancel"
+    """Kill the send with this id: nobody waits for it any more, and it would be made again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     id: int
     op: Op
-    url: str = field(repr=False)
+    url: str = field(default="", repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values to be struck out of whatever is reported."""
     title: str = ""

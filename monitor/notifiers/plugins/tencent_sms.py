@@ -1,8 +1,8 @@
 """Tencent Cloud SMS (腾讯云短信): ``tencentsms://{id}:{key}@sms.tencentcloudapi.com``.
 
-Options: ``app`` (SdkAppId), ``sign`` (短信签名), ``template`` (its number), ``to``, ``region``, and ``param.1``,
-``param.2`` … in the template's order. SendSms of 2021-01-11 (cloud.tencent.com/document/api/382/55981), signed
-with TC3-HMAC-SHA256 (cloud.tencent.com/document/api/382/52072).
+Options: ``app`` (SdkAppId), ``sign`` (短信签名), ``template`` (its number), ``to``, ``region``, and
+``param.1``, ``param.2`` … in the template's order. SendSms of 2021-01-11, signed with TC3-HMAC-SHA256
+(cloud.tencent.com/document/api/382/55981 and 382/52072).
 """
 
 from __future__ import annotations
