@@ -91,7 +91,7 @@ class Pipeline:
                 records.append(StateChanged(id_, track.since, State.UNKNOWN, Reason.OWN_LOSS, "not running"))
         records.extend(_new(self.plan.devices.keys() - past.states.keys(), now))
         self.states.start(now)
-        self.book = RuleBook(self.plan.rules, self.states)
+        self._new_book()
         self.desk.restore(past.incidents, now)
         own = {f"{OWN}{name}" for name in OWN_TROUBLES}
         self.desk.end_rules_except([*self.book.rules, *own], now)
@@ -100,6 +100,10 @@ class Pipeline:
             if rule in own:
                 self._own.update({Fingerprint(rule, key): since for key, since in keys})
         return self._step(Changes(), records)
+
+    def _new_book(self) -> None:
+        self.book = book = RuleBook(self.plan.rules, self.states)
+        self.desk.rate_now = lambda fingerprint: book.rate(*fingerprint)
 
     def begin(self) -> Step:
         """The first step, made by taking up the last run."""
@@ -193,7 +197,7 @@ class Pipeline:
         self.states.reload(plan.devices)
         self.states.start(now)
         self.desk.reload(plan.routes, plan.receivers)
-        self.book = RuleBook(plan.rules, self.states)
+        self._new_book()
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
         self.desk.on_signals(self.book.restore(self.desk.firing()), now)
         return self._step(Changes(), records)

@@ -192,7 +192,7 @@ async def serving(front: Front) -> AsyncIterator[Front]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    front.url = "http://127.0.0.1:{}".format(runner.addresses[0][1])
+    front.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield front
     finally:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.alerts.facts import FleetView, notice_of, offline_of
+from monitor.alerts.facts import FleetView, notice_of, offline_of, title_of
 from monitor.alerts.grouping import group_of, home_of
 from monitor.alerts.incident import Alert, Fingerprint, Incident
 from monitor.alerts.routes import RouteSettings, Routing, find_route
 from monitor.model import DeviceId, IncidentId, Instant, MonoMs, WallMs
 from monitor.notifiers.notice import NoticeKind, OutboxEntry
-from monitor.rules.base import Signal
+from monitor.rules.base import Rate, Signal
 from monitor.storage.ledger.records import AlertSaved, IncidentEvent, IncidentSaved, MessageQueued, Record
 
 
@@ -58,6 +58,8 @@ class Desk:
         self._by_device: dict[DeviceId, IncidentId] = {}
         self._due: list[tuple[MonoMs, IncidentId]] = []
         self._out = Output()
+        self.rate_now: Callable[[Fingerprint], Rate | None] = lambda fingerprint: None
+        """The rate of an alert's group as it stands: for the message that all is well again."""
 
     def reload(self, routes: Sequence[RouteSettings], receivers: Mapping[str, Sequence[str]]) -> None:
         """New routes are for new alerts; open incidents keep theirs, as far as their receivers remain."""
@@ -125,6 +127,7 @@ class Desk:
             self._join(incident, alert, routing, now)
         incident.alerts[alert.fingerprint] = alert
         incident.joined_last = now.mono
+        incident.cause, incident.subject, incident.place = title_of(incident, self.fleet)
         self._index(alert, incident)
         self._save(incident)
         self._out.records.append(_alert_record(alert, incident.id))
@@ -170,6 +173,7 @@ class Desk:
         alert = incident.alerts[fingerprint]
         grown = not set(signal.offline) <= set(alert.offline)
         alert.rate, alert.offline = signal.rate, signal.offline
+        alert.offline_set = frozenset(signal.offline)
         if grown:
             self._schedule_change(incident, now)
 
@@ -233,6 +237,9 @@ class Desk:
 
     def _resolve(self, incident: Incident, now: Instant, why: str) -> None:
         incident.resolved = now.wall
+        for alert in incident.alerts.values():
+            if alert.rate is not None:
+                alert.rate = self.rate_now(alert.fingerprint) or alert.rate
         del self.incidents[incident.id]
         self._save(incident)
         self._event(incident.id, now, "resolved", text=why)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from monitor.alerts.incident import Alert, Incident
 from monitor.model import Device, DeviceId, State, WallMs
@@ -36,18 +36,37 @@ class FleetView(Protocol):
 
 
 def offline_of(incident: Incident, fleet: FleetView) -> list[DeviceId]:
-    """The devices that are off line by this incident: its causes first, then those behind them, then those
-    of its rates; each once."""
-    found: dict[DeviceId, None] = {}
+    """The devices that are off line by this incident, each once: its causes first, then those behind them;
+    for a rate that no device of ours explains, those of its group."""
     alerts = incident.open_alerts()
     causes = [a.device for a in alerts if a.device is not None and a.offline]
-    for device in causes:
-        found[device] = None
+    found = dict.fromkeys(causes)
     for device in causes:
         found.update(dict.fromkeys(fleet.behind(device)))
-    for alert in alerts:
-        found.update(dict.fromkeys(alert.offline))
+    if not causes:
+        for alert in alerts:
+            found.update(dict.fromkeys(alert.offline))
     return list(found)
+
+
+class Title(NamedTuple):
+    cause: str
+    subject: str
+    place: str
+
+
+def title_of(incident: Incident, fleet: FleetView) -> Title:
+    """What the incident is about: the one device that fell; several, by the place they share; else the
+    gravest of its alerts."""
+    fallen = [a for a in incident.open_alerts() if a.device is not None and a.offline]
+    if len(fallen) > 1:
+        devices = [device for a in fallen if a.device and (device := fleet.device(a.device))]
+        sites, areas = {d.site for d in devices}, {d.area for d in devices}
+        area = areas.pop() if len(areas) == 1 else ""
+        site = sites.pop() if len(sites) == 1 else ""
+        return Title("devices_down", site or area, area if site else "")
+    lead = fallen[0] if fallen else incident.lead()
+    return Title(lead.cause, lead.subject, lead.place)
 
 
 def notice_of(
@@ -91,7 +110,8 @@ def _rate_line(alert: Alert) -> RateLine:
 
 def _lines(offline: Iterable[DeviceId], fleet: FleetView) -> Iterable[DeviceLine]:
     known = [(id_, device) for id_ in offline if (device := fleet.device(id_)) is not None]
-    for id_, device in sorted(known[: 20 * WORST], key=lambda pair: not pair[1].key_site)[:WORST]:
+    first, rest = known[:1], sorted(known[1 : 20 * WORST], key=lambda pair: not pair[1].key_site)
+    for id_, device in (first + rest)[:WORST]:
         _, since, reason = fleet.condition(id_)
         yield DeviceLine(device.name, device.address, device.site, since, reason)
 
@@ -99,6 +119,6 @@ def _lines(offline: Iterable[DeviceId], fleet: FleetView) -> Iterable[DeviceLine
 def _detail(alerts: Iterable[Alert], lead: Alert) -> str:
     """The words of alerts that are not plain "off line"."""
     if lead.cause.startswith("device_"):
-        return ""
+        return ""  # the template words the reason of each device
     words = dict.fromkeys(a.detail for a in alerts if a.detail and a.rate is None and not a.offline)
     return "; ".join(list(words)[:3])

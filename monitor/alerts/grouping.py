@@ -1,14 +1,14 @@
 """Group: which open incident does a new alert belong to?
 
-One cause, one incident. A breach that would not be one without the victims of a fallen switch belongs to
-that switch's incident; another alert of a device belongs to the device's incident; alerts that agree in the
-route's labels and begin close together are one case.
+One cause, one incident. A breach that would be none without the devices of one incident (those that fell,
+and those behind them) belongs to that incident; another alert of a device belongs to the device's incident;
+a device that is part of a fresh breach belongs to the breach's; alerts that agree in the route's labels and
+begin close together are one case.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from monitor.alerts.facts import FleetView
 from monitor.alerts.incident import Alert, Incident
@@ -42,34 +42,36 @@ def home_of(
         cause = _cause_of_breach(alert, by_device, fleet)
         if cause is not None:
             return incidents[cause]
-    elif alert.device is not None and alert.device in by_device:
-        return incidents[by_device[alert.device]]
-    return _young(group, incidents.values(), now)
+    elif alert.device is not None:
+        if alert.device in by_device:
+            return incidents[by_device[alert.device]]
+        for incident in incidents.values():
+            if _is_young(incident, now) and any(
+                alert.device in a.offline_set for a in incident.open_alerts()
+            ):
+                return incident
+    return next((i for i in incidents.values() if i.group == group and _is_young(i, now)), None)
 
 
 def _cause_of_breach(
     alert: Alert, by_device: Mapping[DeviceId, IncidentId], fleet: FleetView
 ) -> IncidentId | None:
-    explained: set[DeviceId] = set()
-    causes: Counter[IncidentId] = Counter()
-    for device in alert.offline:
-        if fleet.condition(device)[0] is not State.UNREACHABLE:
-            continue
-        root = fleet.root(device)
-        if root is not None and root in by_device:
-            explained.add(device)
-            causes[by_device[root]] += 1
-    if alert.rate is None or not explained or not holds_without(alert.rate, alert.offline, explained):
+    rate = alert.rate
+    if rate is None:
         return None
-    return causes.most_common(1)[0][0]
+    victims: dict[IncidentId, set[DeviceId]] = {}
+    for device in alert.offline:
+        unreachable = fleet.condition(device)[0] is State.UNREACHABLE
+        fallen = fleet.root(device) if unreachable else device
+        if fallen is not None and fallen in by_device:
+            victims.setdefault(by_device[fallen], set()).add(device)
+    # Of several that would do, the newest: it is what tipped the scales.
+    causes = (id_ for id_, devices in victims.items() if holds_without(rate, alert.offline, devices))
+    return max(causes, default=None)
 
 
-def _young(group: str, incidents: Iterable[Incident], now: Instant) -> Incident | None:
-    for incident in incidents:
-        if (
-            incident.group == group
-            and incident.joined_last is not None
-            and now.mono - incident.joined_last <= incident.group_interval_s * 1000
-        ):
-            return incident
-    return None
+def _is_young(incident: Incident, now: Instant) -> bool:
+    return (
+        incident.joined_last is not None
+        and now.mono - incident.joined_last <= incident.group_interval_s * 1000
+    )

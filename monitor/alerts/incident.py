@@ -32,6 +32,7 @@ class Alert:
     offline: tuple[DeviceId, ...] = ()
     detail: str = ""
     until: WallMs | None = None
+    offline_set: frozenset[DeviceId] = frozenset()
 
     @staticmethod
     def of(signal: Signal) -> Alert:
@@ -47,6 +48,7 @@ class Alert:
             signal.rate,
             signal.offline,
             signal.detail,
+            offline_set=frozenset(signal.offline),
         )
 
     def all_labels(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ _SEVERITIES = {
 
 _BROKEN = {
     "device_down": N_("{subject} is offline"),
+    "devices_down": N_("{subject}: several devices offline"),
     "device_unreachable": N_("{subject} cannot be reached"),
     "device_unknown": N_("{subject} is not being measured"),
     "online_rate": N_("{subject}: online rate too low"),
@@ -33,6 +34,7 @@ _BROKEN = {
 
 _MENDED = {
     "device_down": N_("{subject} is back online"),
+    "devices_down": N_("{subject}: all devices are back online"),
     "device_unreachable": N_("{subject} can be reached again"),
     "device_unknown": N_("{subject} is being measured again"),
     "online_rate": N_("{subject}: online rate is back"),
@@ -88,7 +90,7 @@ def status_word(words: Words, notice: Notice) -> str:
 
 def headline(words: Words, notice: Notice) -> str:
     """What is broken, or whole again."""
-    subject = clean(notice.subject, NAME)
+    subject = clean(notice.subject, NAME) or words.text("Whole network")
     over = notice.kind is NoticeKind.RESOLVED
     if notice.cause == "online_rate" and len(notice.rates) == 1:
         rate = notice.rates[0]
@@ -108,6 +110,10 @@ def headline(words: Words, notice: Notice) -> str:
             "{subject} is offline, {n} devices affected",
             notice.offline,
             subject=subject,
+        )
+    if notice.cause == "devices_down" and not over:
+        return words.many(
+            "{subject}: {n} device offline", "{subject}: {n} devices offline", notice.offline, subject=subject
         )
     text = (_MENDED if over else _BROKEN).get(notice.cause)
     if text is None:

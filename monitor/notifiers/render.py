@@ -96,11 +96,11 @@ def _when(w: Words, notice: Notice, form: Form, zone: tzinfo) -> str:
 
 
 def _counts(w: Words, notice: Notice, form: Form) -> Iterator[str]:
-    if len(notice.rates) > 1:
+    if len(notice.rates) > 1 or (notice.rates and notice.cause != "online_rate"):
         for rate in notice.rates[: _RATES[form]]:
             yield w.text(
                 "{scope}: online {rate} ({online}/{counted}), required {threshold}",
-                scope=clean(rate.scope, NAME),
+                scope=clean(rate.scope, NAME) or w.text("Whole network"),
                 rate=percent(rate),
                 online=rate.online,
                 counted=rate.counted,
@@ -116,7 +116,7 @@ def _counts(w: Words, notice: Notice, form: Form) -> Iterator[str]:
             counted=rate.counted,
             offline=rate.counted - rate.online,
         )
-    elif notice.counted > 1:
+    elif notice.counted > notice.offline > 1:
         yield w.text("Offline {offline} of {counted}", offline=notice.offline, counted=notice.counted)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from monitor.model import Instant, Result, Tags, WallMs
 from monitor.rules import rule_class
-from monitor.rules.base import Fleet, Rule, RuleSettings, Signal
+from monitor.rules.base import Fleet, Rate, Rule, RuleSettings, Signal
+from monitor.rules.online_rate import OnlineRateRule
 from monitor.states import Changes
 
 
@@ -37,6 +38,11 @@ class RuleBook:
             if rule is not None:
                 ended.extend(rule.restore(keys))
         return ended
+
+    def rate(self, rule: str, key: Tags) -> Rate | None:
+        """The rate of a group as it stands."""
+        found = self.rules.get(rule)
+        return found.rate(key) if isinstance(found, OnlineRateRule) else None
 
     def on_changes(self, changes: Changes, now: Instant) -> list[Signal]:
         if not changes.transitions and not changes.flaps:

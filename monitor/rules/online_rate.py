@@ -147,10 +147,10 @@ class OnlineRateRule:
         for key in self._holds.due(now):
             yield self._signal(self._groups[key], self._holds.since(key), firing=True)
 
-    def rates(self) -> Iterator[tuple[Tags, Rate]]:
-        """The rate of each group as it stands: for the status and the sink."""
-        for group in self._groups.values():
-            yield group.key, self._rate(group)
+    def rate(self, key: Tags) -> Rate | None:
+        """The rate of a group as it stands; ``None`` when there is no such group any more."""
+        group = self._groups.get(key)
+        return self._rate(group) if group is not None else None
 
     def _rate(self, group: _Group) -> Rate:
         counted = group.online + len(group.offline)

@@ -27,7 +27,7 @@ from monitor.simulate.city import AREAS, city, write_csv
 from monitor.simulate.phone import Phone
 from monitor.simulate.wires import IcmpWires, TcpWires, Wires, behind
 
-INTERVAL_S = 4
+INTERVAL_S = 2
 _KEY = "CAMWATCH_DEMO_KEY"
 _PATIENCE_S = 40.0
 
@@ -62,7 +62,7 @@ channels = ["wecom"]
 [[route]]
 receiver = "duty"
 group_by = ["area"]
-group_wait = "3s"
+group_wait = "4s"
 
 [[rule]]
 name = "key-sites"
