@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.config import Config, ConfigError, load
-from monitor.problems import Level, Problem
+from monitor.config import Config, read
+from monitor.notifiers.courier.client import Courier
+from monitor.notifiers.notice import Outcome
+from monitor.notifiers.settings import ChannelSettings, open_channel
+from monitor.problems import Findings, Level, Place, Problem
+from monitor.secrets import SecretError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +32,37 @@ class Checked:
 
 
 def examine(path: Path | str) -> Checked:
+    reading = read(path)
+    problems = [*reading.problems, *asyncio.run(verify_channels(reading.channels))]
+    sound = all(problem.level is Level.WARNING for problem in problems)
+    return Checked(tuple(problems), reading.config if sound else None)
+
+
+async def verify_channels(channels: Mapping[str, tuple[Place, ChannelSettings]]) -> list[Problem]:
+    """Whether a plugin can be made of each channel's URL. Nothing is sent."""
+    findings = Findings()
+    opened = []
+    for name, (place, settings) in channels.items():
+        # An unreadable secret has been told already, at its own place.
+        with contextlib.suppress(SecretError):
+            opened.append((place.at("url"), open_channel(name, settings)))
+    if not opened:
+        return []
+    courier = Courier()
     try:
-        config = load(path)
-    except ConfigError as error:
-        return Checked(tuple(error.problems), None)
-    return Checked(config.warnings, config)
+        await courier.start()
+        reports = await asyncio.gather(*(courier.verify(channel) for _, channel in opened))
+    except TimeoutError:
+        findings.warning(opened[0][0], "channels could not be tried: the sending process did not start")
+        return findings.problems
+    finally:
+        await courier.stop()
+    for (place, _), report in zip(opened, reports, strict=True):
+        if report.outcome is Outcome.PERMANENT:
+            findings.error(place, report.detail.strip() or report.code)
+        elif report.outcome is not Outcome.DELIVERED:
+            findings.warning(place, f"the channel could not be tried: {report.detail or report.code}")
+    return findings.problems
 
 
 def check(path: Path | str) -> list[Problem]:

@@ -180,8 +180,8 @@ def test_checks_of_a_kind_are_those_of_its_devices(tmp_path: Path, monkeypatch: 
 
 
 _KEYS = st.sampled_from(
-    ["name", "type", "id", "address", "kind", "tags", "parents", "match", "receiver", "select", "below", "for",
-     "url", "secrets", "icmp", "camera", "channels", "log", "uplink", "spool", "token", "confirm"]
+    ["name", "type", "id", "address", "kind", "tags", "parents", "match", "receiver", "select", "below",
+     "for", "url", "secrets", "icmp", "camera", "channels", "log", "uplink", "spool", "token", "confirm"]
 )  # fmt: skip
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),

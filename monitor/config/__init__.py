@@ -5,7 +5,7 @@ file; the warnings of a sound one are in ``Config.warnings``.
 """
 
 from monitor.config.daemon import DaemonSettings, KindSettings, LogFormat, LogLevel
-from monitor.config.load import Config, daemon_settings, load
+from monitor.config.load import Config, Reading, daemon_settings, load, read
 from monitor.problems import ConfigError, Level, Problem
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "Problem",
+    "Reading",
     "daemon_settings",
     "load",
+    "read",
 ]

@@ -16,7 +16,7 @@ from monitor.config.fleet import read_inventory
 from monitor.inventory import Inventory
 from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings, ReceiverSettings
-from monitor.problems import ConfigError, Findings, Problem
+from monitor.problems import ConfigError, Findings, Place, Problem
 from monitor.rules.base import RuleSettings
 from monitor.states import StateSettings
 from monitor.storage.settings import NullSinkSettings, SinkSettings
@@ -43,11 +43,30 @@ class Config:
     warnings: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading a configuration came to."""
+
+    problems: tuple[Problem, ...]
+    channels: Mapping[str, tuple[Place, ChannelSettings]]
+    """Those that are sound as far as settings go, also when other things are not."""
+    config: Config | None
+    """``None`` when there are errors."""
+
+
 def load(path: Path | str) -> Config:
     """The configuration at ``path``, its secrets readable; ``ConfigError`` with all that is wrong.
 
     Relative names, also of secrets, start from the file that they stand in.
     """
+    reading = read(path)
+    if reading.config is None:
+        raise ConfigError(reading.problems)
+    return reading.config
+
+
+def read(path: Path | str) -> Reading:
+    """All that can be said of the configuration at ``path``."""
     findings = Findings()
     path = Path(path)
     sources = read_sources(path, findings)
@@ -77,9 +96,11 @@ def load(path: Path | str) -> Config:
         references.check_rules(rules, inventory, findings)
         references.check_routes(routes, rules, receiver_entries, findings)
         references.check_receivers(receivers, receiver_entries, channel_entries, findings)
+    problems = tuple(findings.problems)
+    placed = {name: (channel_entries[name].place, channel) for name, channel in channels.items()}
     if findings.errors:
-        raise ConfigError(findings.problems)
-    return Config(
+        return Reading(problems, placed, None)
+    config = Config(
         path=path,
         files=(*sources.paths, *inventory_files),
         daemon=daemon,
@@ -92,8 +113,9 @@ def load(path: Path | str) -> Config:
         receivers=MappingProxyType(receivers),
         channels=MappingProxyType(channels),
         sink=sink,
-        warnings=tuple(findings.problems),
+        warnings=problems,
     )
+    return Reading(problems, placed, config)
 
 
 def daemon_settings(path: Path | str) -> DaemonSettings:

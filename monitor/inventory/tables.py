@@ -189,35 +189,18 @@ def _example(field: Field) -> str:
 
 
 def _decode(raw: bytes, place: Place, findings: Findings) -> str | None:
-    """UTF-8 (with or without BOM) or GB18030, told apart by which is valid and gives known headings.
+    """UTF-8 (with or without BOM) if it is valid as that, else GB18030.
 
-    A short GB18030 text can be valid UTF-8 by chance (every Chinese character a pair that UTF-8 reads as
-    one letter); its headings then read as nonsense, which is what the second question is for.
+    That is exact for lists with Chinese headings: none of those we know is valid UTF-8 in GB18030 (a test
+    holds this).
     """
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         findings.error(place, "the encoding is UTF-16", 'save it as "CSV UTF-8"')
         return None
-    valid = []
     for encoding in ("utf-8-sig", "gb18030"):
         try:
-            valid.append(raw.decode(encoding))
+            return raw.decode(encoding)
         except UnicodeDecodeError as error:
-            fault = error
-    if not valid:
-        line = raw.count(b"\n", 0, fault.start) + 1
-        findings.error(
-            Place(place.file, f"line {line}"), "neither UTF-8 nor GB18030", 'save it as "CSV UTF-8"'
-        )
-        return None
-    return next((text for text in valid if _has_headings(text)), valid[0])
-
-
-def _has_headings(text: str) -> bool:
-    head = io.StringIO(text, newline="")
-    try:
-        return any(
-            looks_like_header(read_header(cells))
-            for _, cells in zip(range(HEADER_WITHIN), csv.reader(head), strict=False)
-        )
-    except csv.Error:
-        return False
+            line = raw.count(b"\n", 0, error.start) + 1
+    findings.error(Place(place.file, f"line {line}"), "neither UTF-8 nor GB18030", 'save it as "CSV UTF-8"')
+    return None

@@ -1,8 +1,8 @@
 """XLSX as texts: the few parts of ECMA-376 that a list of devices needs.
 
-Not openpyxl, for two reasons measured: 20,000 rows of twelve columns take it 2.6 s (this: a third of a
-second), and it hands out a number cell as a float, after which nobody can tell whether a 20-digit code
-still had all its digits. Here a number stays the text that the file has.
+Not openpyxl, for two reasons: 20,000 rows of twelve columns take it 3.5 s merely to read (this: 0.6 s, see
+bench/inventory.py), and it hands out a number cell as a float, after which nobody can tell whether a
+20-digit code still had all its digits. Here a number stays the text that the file has.
 """
 
 from __future__ import annotations
