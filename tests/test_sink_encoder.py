@@ -50,8 +50,8 @@ def test_readings_with_other_tags_stand_in_lines_of_their_own() -> None:
         .results(
             [
                 result(
-                    Reading("tcp.connect_ms", 1, one),
-                    Reading("tcp.connect_ms", 2.5, two),
+                    Reading("tcp.response_ms", 1, one),
+                    Reading("tcp.response_ms", 2.5, two),
                     Reading("tcp.result_code", 0, one),
                 )
             ]
@@ -60,8 +60,8 @@ def test_readings_with_other_tags_stand_in_lines_of_their_own() -> None:
         .splitlines()
     )
     assert [text.split(",device=c1,")[1] for text in body] == [
-        f"port=80 connect_ms=1.000,result_code=0i {AT}",
-        f"port=100% connect_ms=2.500 {AT}",
+        f"port=80 response_ms=1.000,result_code=0i {AT}",
+        f"port=100% response_ms=2.500 {AT}",
     ]
 
 

@@ -121,11 +121,11 @@ async def test_bad_lines_go_to_the_dead_letters_with_the_servers_words_and_no_ne
             settings = settings_v1(influxd.url, front.database, tmp_path / "spool")
         # Somebody has already written this field as a string: the server refuses our integer.
         for database in (front.database, influxd.create(f"{front.database}_trial")):
-            await front._pass_on(database, f'tcp connect_ms="x" {T0}\n'.encode())
+            await front._pass_on(database, f'tcp.response_ms="x" {T0}\n'.encode())
         results = pings(300)
         bad = [Result(DeviceId(f"b{n}"), "tcp", WallMs(T0), Reason.OK, ()) for n in range(3)]
         for n, result in enumerate(bad):
-            result.readings = (Reading("tcp.connect_ms", 1.5),)
+            result.readings = (Reading("tcp.response_ms", 1.5),)
             results.insert(100 * n + 50, result)
         async with running(settings) as sink:
             sink.write_results(results)
@@ -136,7 +136,7 @@ async def test_bad_lines_go_to_the_dead_letters_with_the_servers_words_and_no_ne
         assert count(influxd, front.database) == (300, sum(range(300)))
         letters = (tmp_path / "spool" / deadletter.NAME).read_text().splitlines()
         assert sorted(line for line in letters if line[0] != "#") == [
-            f"tcp,device=b{n} connect_ms=1.500 {T0}" for n in range(3)
+            f"tcp,device=b{n} response_ms=1.500 {T0}" for n in range(3)
         ]
         assert all("field type conflict" in line for line in letters if line[0] == "#")
 

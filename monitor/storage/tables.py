@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitor.storage.schema import Carries, Measurement, Schema, Tag, b, f, i, s
+from monitor.storage.tables_snmp import NETWORK
 
 _DEVICE, _OWN = Carries.DEVICE, Carries.OWN
 
@@ -23,25 +24,67 @@ LIVENESS = (
     ),
     Measurement(
         "tcp",
-        "TCP connect (Telegraf `inputs.net_response` in spirit).",
+        "TCP connect.",
         _DEVICE,
-        (Tag("port", "port that was connected to"),),
+        (),
         (
-            f("connect_ms", "ms", "time until the connection stood", 3),
-            i("result_code", "", "0 connected, 1 timed out or refused, 2 not measured"),
+            f("response_ms", "ms", "time until the connection stood", 3),
+            i("result_code", "", "0 connected, 1 not"),
         ),
     ),
     Measurement(
         "device_state",
-        "State of a device; written when it changes and once a minute.",
+        "State of each device, once a minute and when it changes.",
         _DEVICE,
         (),
         (
             i("code", "", "0 up, 1 down, 2 unreachable (its parent is down), 3 unknown (not measured)"),
-            s("state", "`up`, `down`, `unreachable` or `unknown`"),
-            s("reason", "why the deciding check failed, from the closed list; empty when up"),
             s("name", "the device's name now"),
             s("address", "the device's address now"),
+            s("reason", "why it is not up: `timeout`, `refused`, … ; `ok` when it is"),
+        ),
+    ),
+)
+
+CAMERAS = (
+    Measurement(
+        "onvif",
+        "ONVIF services.",
+        _DEVICE,
+        (),
+        (
+            f("connect_ms", "ms", "time until the connection stood", 3),
+            f("response_ms", "ms", "time that the calls took", 3),
+            f("clock_drift_s", "s", "the camera's clock against ours; positive is ahead", 3),
+            i("profiles", "", "media profiles"),
+            s("login", "how it lets us in"),
+            s("manufacturer", "as the camera says"),
+            s("model", "as the camera says"),
+            s("firmware_version", "as the camera says"),
+            s("serial_number", "as the camera says"),
+            b("replaced", "its serial number is not the one seen before"),
+            b("unauthorised", "replaced by a device that is not in the spare list"),
+            s("stream_uri", "address of the stream, without secrets"),
+            b("stream_uri_foreign", "the stream's address leads away from the camera"),
+            s("snapshot_uri", "address of the snapshot, without secrets"),
+            b("snapshot_uri_foreign", "the snapshot's address leads away from the camera"),
+        ),
+    ),
+    Measurement(
+        "rtsp",
+        "Video by RTSP: proven by a key frame and the frames after it.",
+        _DEVICE,
+        (),
+        (
+            f("connect_ms", "ms", "time until the connection stood", 3),
+            f("first_key_frame_ms", "ms", "time from PLAY to the first whole key frame", 3),
+            f("frame_rate", "1/s", "frames per second", 3),
+            i("width", "pixels", "picture width"),
+            i("height", "pixels", "picture height"),
+            f("packet_loss_percent", "%", "RTP packets that are missing", 3),
+            f("clock_drift_s", "s", "the camera's clock against ours; positive is ahead", 3),
+            i("gop_frames", "", "frames from key frame to key frame"),
+            f("bit_rate_bps", "bit/s", "bits of video per second", 0),
         ),
     ),
 )
@@ -49,47 +92,34 @@ LIVENESS = (
 RATES_AND_EVENTS = (
     Measurement(
         "online_rate",
-        "Online rate of a scope, each evaluation: online ÷ counted. Excluded and unknown devices are not "
-        "counted.",
+        "Online rate of a scope, twice a minute: online ÷ counted. `all`, `area`, `site` and `key_sites` "
+        "are of cameras.",
         _OWN,
         (
-            Tag("scope", "`all`, `area`, `site`, `kind` or `key_site`"),
-            Tag("name", "name of the area, site or kind; `all` for the whole, `key` for all key sites"),
+            Tag("scope", "`all`, `key_sites`, `area`, `site` or `kind`"),
+            Tag("name", "of the area, site or kind; absent for `all` and `key_sites`"),
         ),
         (
             i("online", "devices", "devices on line"),
             i("counted", "devices", "devices that count against the contract"),
-            i("excluded", "devices", "devices left out by an exclusion"),
+            i("unmeasured", "devices", "not counted: not measured"),
+            i("excluded", "devices", "not counted: left out by an exclusion"),
             f("rate", "%", "100 · online ÷ counted; absent when nothing is counted", 4),
         ),
     ),
     Measurement(
         "incident",
-        "One event in the life of an incident, for annotations and lists.",
+        "The opening or the end of an incident, for annotations.",
         _OWN,
         (
-            Tag("event", "`opened`, `changed`, `acknowledged`, `resolved` or `closed`"),
+            Tag("cause", "what it is about, from the closed list"),
             Tag("severity", "`info`, `warning`, `major` or `critical`"),
-            Tag("area", "area of the cause; absent when it has none"),
-            Tag("site", "site of the cause; absent when it has none"),
+            Tag("event", "`opened` or `resolved`"),
         ),
         (
             i("id", "", "incident number"),
-            i("offline", "devices", "devices off line by this cause"),
-            s("cause", "what it is about, from the closed list"),
             s("subject", "what broke, by name"),
-            s("device", "id of the device that is the cause; empty when it is not one device"),
-            s("text", "one line for a person"),
-        ),
-    ),
-    Measurement(
-        "incidents_open",
-        "How many incidents are open, once a minute.",
-        _OWN,
-        (Tag("severity", "`info`, `warning`, `major` or `critical`"),),
-        (
-            i("open", "incidents", "not yet resolved"),
-            i("unacknowledged", "incidents", "open and taken by nobody"),
+            s("place", "area and site"),
         ),
     ),
 )
@@ -101,29 +131,37 @@ OWN_HEALTH = (
         _OWN,
         (),
         (
+            f("loop_lag_ms", "ms", "delay of the event loop, slowly forgotten", 3),
+            i("task_failures", "", "tasks that died of a bug and were started again", counter=True),
+            i("ledger_waiting", "records", "records not yet in the ledger"),
+            i("ledger_dropped", "records", "records that the ledger lost", counter=True),
+            i("outbox_waiting", "messages", "messages not yet delivered"),
+            i("incidents_open", "incidents", "incidents not yet resolved"),
             i("devices", "devices", "devices in the inventory"),
-            i("states_up", "devices", "devices up"),
-            i("states_down", "devices", "devices down"),
-            i("states_unreachable", "devices", "devices unreachable"),
-            i("states_unknown", "devices", "devices not measured"),
-            f("loop_lag_ms", "ms", "longest delay of the event loop since the last point", 3),
-            f("cpu_seconds", "s", "processor time used", 3, counter=True),
-            i("memory_bytes", "bytes", "resident memory"),
-            i("uptime_s", "s", "since start"),
-            b("blind", "we have lost our own uplink"),
         ),
     ),
     Measurement(
-        "camwatch_sweep",
-        "The checks of one kind since the last point.",
+        "camwatch_check",
+        "The rounds of one check.",
         _OWN,
         (Tag("check", "name of the check"),),
         (
-            f("duration_ms", "ms", "longest sweep", 3),
-            i("devices", "devices", "devices answered for", counter=True),
-            i("failed", "results", "results that were not ok", counter=True),
-            i("not_measured", "results", "results whose failure was our own", counter=True),
-            i("overruns", "sweeps", "sweeps that ended after the next was due", counter=True),
+            i("overruns", "rounds", "rounds that were due before the last had ended", counter=True),
+            f("round_mean_s", "s", "mean duration of the last rounds", 3),
+            f("round_max_s", "s", "longest of the last rounds", 3),
+        ),
+    ),
+    Measurement(
+        "camwatch_channel",
+        "Deliveries of one channel.",
+        _OWN,
+        (Tag("channel", "name of the channel"),),
+        (
+            i("waiting", "messages", "messages in the outbox"),
+            i("delivered", "messages", "messages that the channel took", counter=True),
+            i("failures", "attempts", "attempts that did not deliver", counter=True),
+            i("dead", "messages", "messages given up", counter=True),
+            f("oldest_s", "s", "age of the oldest waiting message", 3),
         ),
     ),
     Measurement(
@@ -149,19 +187,6 @@ OWN_HEALTH = (
             f("lag_s", "s", "age of the live data last taken by the server", 3),
         ),
     ),
-    Measurement(
-        "camwatch_channel",
-        "Deliveries of one channel.",
-        _OWN,
-        (Tag("channel", "name of the channel"),),
-        (
-            i("delivered", "messages", "messages that the channel took", counter=True),
-            i("temporary", "attempts", "failed attempts that will be repeated", counter=True),
-            i("permanent", "messages", "messages given up", counter=True),
-            i("waiting", "messages", "messages in the outbox"),
-            f("oldest_s", "s", "age of the oldest waiting message", 3),
-        ),
-    ),
 )
 
-SCHEMA = Schema((*LIVENESS, *RATES_AND_EVENTS, *OWN_HEALTH))
+SCHEMA = Schema((*LIVENESS, *CAMERAS, *NETWORK, *RATES_AND_EVENTS, *OWN_HEALTH))
