@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -115,14 +115,6 @@ class Checks:
         if not took:
             return {"round_mean_s": 0.0, "round_max_s": 0.0}
         return {"round_mean_s": round(sum(took) / len(took), 3), "round_max_s": round(max(took), 3)}
-
-    async def look(self, check: str, targets: Sequence[Target], timeout_s: float) -> list[Result]:
-        """One round outside the schedule, for the uplink's references."""
-        found: list[Result] = []
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        async for results in self._collectors[check].collect(targets, deadline):
-            found.extend(results)
-        return found
 
     async def stop(self) -> None:
         for task in list(self._rounds):

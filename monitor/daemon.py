@@ -13,7 +13,6 @@ import gc
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import structlog
@@ -22,7 +21,7 @@ from monitor import __version__
 from monitor.alerts.desk import UnknownIncident
 from monitor.checks import Checks
 from monitor.clock import SystemClock
-from monitor.collectors.base import Env
+from monitor.collectors.base import Collector, Env
 from monitor.config import Config, ConfigError, load
 from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
@@ -33,7 +32,7 @@ from monitor.points import incident_point, rate_points, self_points
 from monitor.resolve import Resolver
 from monitor.resume import Saved, resume
 from monitor.schedule import Schedule
-from monitor.sight import SightWatch, default_route, reference_devices
+from monitor.sight import SightWatch, default_route, open_eyes, reference_devices
 from monitor.status import snapshot
 from monitor.storage.ledger import Ledger
 from monitor.storage.ledger.records import RunAlive, RunStarted
@@ -74,6 +73,7 @@ class Daemon:
         self._run_id = saved.next_run
         self._saved: Saved = saved
         now = clock.now()
+        self._eyes: Collector | None = None
         self.uplink = self._new_uplink(config)
         self.pipeline = Pipeline(_plan(config), self.uplink, saved.past, now)
         self.schedule = Schedule()
@@ -90,7 +90,7 @@ class Daemon:
     def _new_uplink(self, config: Config) -> Uplink:
         settings = config.daemon.uplink
         self._references = reference_devices(settings.references, config.inventory.devices)
-        return Uplink(settings, has_references=bool(self._references))
+        return Uplink(settings, has_references=bool(self._references) and self._eyes is not None)
 
     # ---------------------------------------------------------------- life
 
@@ -124,6 +124,8 @@ class Daemon:
         self.deliveries.take_up(self._saved.pending)
         self.sink.devices_changed(config.inventory.devices)
         await self.sink.start()
+        self._eyes = await open_eyes(Env(self.clock, self._rng))
+        self.uplink.has_references = bool(self._references) and self._eyes is not None
         await self.checks.configure(config.checks, config.inventory.devices)
         self._watch_sight()
         gc.collect()
@@ -133,6 +135,8 @@ class Daemon:
     async def _close(self) -> None:
         if self._sight_task is not None:
             self._sight_task.cancel()
+        if self._eyes is not None:
+            await self._eyes.stop()
         await self.control.stop()
         await self.checks.stop()
         self.resolver.close()
@@ -190,12 +194,8 @@ class Daemon:
         if self._sight_task is not None:
             self._sight_task.cancel()
         self.resolver.watch({d.address for d in (*self.config.inventory.devices.values(), *self._references)})
-        if "icmp" not in self.config.checks:
-            self._references = []
         interface = self.config.daemon.uplink.interface or default_route()[0]
-        watch = SightWatch(
-            interface, self._reference_targets, partial(self.checks.look, "icmp"), self._on_sight
-        )
+        watch = SightWatch(interface, self._eyes, self._reference_targets, self._on_sight)
         self._sight_task = asyncio.create_task(self._keep(watch.run), name="sight")
 
     def _reference_targets(self) -> list[Target]:

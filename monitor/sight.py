@@ -6,10 +6,16 @@ import asyncio
 import ipaddress
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import structlog
+
+from monitor.collectors.base import Collector, Env
+from monitor.collectors.icmp import IcmpCollector, IcmpSettings
 from monitor.model import Device, DeviceId, Kind, Result, Target
+
+log = structlog.get_logger(room="sight")
 
 PROC_ROUTES = Path("/proc/net/route")
 PROC_ROUTES6 = Path("/proc/net/ipv6_route")
@@ -60,29 +66,43 @@ def _reference(address: str) -> Device:
     return Device(DeviceId(f"reference {address}"), address, Kind.SWITCH, address)
 
 
-class SightWatch:
-    """Probes the references every second and hands on what came back.
+async def open_eyes(env: Env) -> Collector | None:
+    """The collector for the references, with a socket of its own, apart from the fleet's; ``None`` where we
+    may not send echoes: then only the carrier is left to judge by."""
+    eyes = IcmpCollector(IcmpSettings(echoes=2, timeout=0.8), env)
+    try:
+        await eyes.start()
+    except OSError as error:
+        log.warning("our own uplink is judged by its carrier only: no ICMP", error=str(error))
+        return None
+    return eyes
 
-    ``look`` carries out one ICMP round; ``tell`` takes its results and the state of the carrier.
-    """
+
+class SightWatch:
+    """Probes the references every second and hands on what came back: ``tell`` takes the state of the carrier
+    and the results."""
 
     def __init__(
         self,
         interface: str,
+        eyes: Collector | None,
         references: Callable[[], Sequence[Target]],
-        look: Callable[[Sequence[Target], float], Awaitable[list[Result]]],
         tell: Callable[[bool, list[Result]], None],
     ) -> None:
         self._interface = interface
+        self._eyes = eyes
         self._references = references
-        self._look = look
         self._tell = tell
 
     async def run(self) -> None:
         while True:
-            results: list[Result] = []
-            references = self._references()
-            if references:
-                results = await self._look(references, 1.5)
+            results = await self._look(self._references())
             self._tell(carrier(self._interface), results)
             await asyncio.sleep(1.0)
+
+    async def _look(self, references: Sequence[Target]) -> list[Result]:
+        found: list[Result] = []
+        if self._eyes is not None and references:
+            async for results in self._eyes.collect(references, asyncio.get_running_loop().time() + 1.5):
+                found.extend(results)
+        return found

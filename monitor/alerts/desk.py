@@ -56,6 +56,7 @@ class Desk:
         self._next_message = next_message
         self._alerts: dict[Fingerprint, IncidentId] = {}
         self._by_device: dict[DeviceId, IncidentId] = {}
+        self._closing: dict[IncidentId, str] = {}
         self._due: list[tuple[MonoMs, IncidentId]] = []
         self._out = Output()
         self.rate_now: Callable[[Fingerprint], Rate | None] = lambda fingerprint: None
@@ -79,6 +80,8 @@ class Desk:
             self.incidents[incident.id] = incident
             for alert in incident.open_alerts():
                 self._index(alert, incident)
+            if not incident.open_alerts():
+                self._closing[incident.id] = ""
             lead = incident.lead()
             routing = find_route(self.routes, lead.all_labels())
             self._set_pace(incident, routing)
@@ -185,7 +188,8 @@ class Desk:
             self._by_device.pop(alert.device, None)
         self._out.records.append(_alert_record(alert, incident.id))
         if not incident.open_alerts():
-            self._resolve(incident, now, why)
+            self._closing[incident.id] = why
+            self._close(now)
 
     def _index(self, alert: Alert, incident: Incident) -> None:
         self._alerts[alert.fingerprint] = incident.id
@@ -207,6 +211,8 @@ class Desk:
             self._schedule(incident, max(0, due - now.mono), now)
 
     def on_tick(self, now: Instant) -> None:
+        if self._closing:
+            self._close(now)
         while self._due and self._due[0][0] <= now.mono:
             due, id_ = heapq.heappop(self._due)
             incident = self.incidents.get(id_)
@@ -234,6 +240,17 @@ class Desk:
         if changed or repeat:
             incident.last_notice, incident.last_told = now.mono, now.wall
         self._schedule(incident, int(incident.repeat_interval_s * 1000), now)
+
+    def _close(self, now: Instant) -> None:
+        """Resolve what is over. A switch that is back is not the end while the cameras behind it are still to
+        answer: each comes back, or is ``down`` by itself after the boot grace."""
+        for id_, why in list(self._closing.items()):
+            incident = self.incidents[id_]
+            if incident.open_alerts():
+                del self._closing[id_]
+            elif not any(a.device and self.fleet.behind(a.device) for a in incident.alerts.values()):
+                del self._closing[id_]
+                self._resolve(incident, now, why)
 
     def _resolve(self, incident: Incident, now: Instant, why: str) -> None:
         incident.resolved = now.wall

@@ -13,6 +13,7 @@ COMMANDS = {
     "check": "monitor.cli.check:check",
     "demo": "monitor.cli.demo:demo",
     "incidents": "monitor.cli.incidents:incidents",
+    "probe": "monitor.cli.probe:probe",
     "reload": "monitor.cli.run:reload",
     "run": "monitor.cli.run:run",
     "status": "monitor.cli.status:status",

@@ -13,7 +13,7 @@ from tools.dashboards.words import Lang, Text
 
 INCIDENTS = (
     'SELECT "subject", "place", "severity" FROM "incident" WHERE $timeFilter AND ("severity" = \'major\' OR '
-    '"severity" = \'critical\')'
+    "\"severity\" = 'critical')"
 )
 
 AREA = Text("区域", "Area")
@@ -35,6 +35,7 @@ VARIABLES = {
         'SHOW TAG VALUES FROM "device_state" WITH KEY = "device" WHERE "kind" =~ /^(server|recorder)$/',
     ),
 }
+
 
 class _Note(model.AnnotationQuery):
     """An annotation from InfluxQL: the fields that Grafana's influxdb data source adds to the common ones."""

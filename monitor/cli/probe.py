@@ -1,0 +1,48 @@
+"""``camwatch probe``: a close look at one device."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitor.diagnose import PORTS, Diagnosis, Probe, diagnose
+from monitor.model import Reason
+
+
+@click.command()
+@click.argument("host")
+@click.option("--port", "ports", multiple=True, type=click.IntRange(1, 65535), help="Instead of 554 and 80.")
+@click.option("--echoes", default=3, show_default=True, type=click.IntRange(1, 100))
+@click.option("--timeout", default=1.0, show_default=True, help="Seconds for each attempt.")
+def probe(host: str, ports: tuple[int, ...], echoes: int, timeout: float) -> None:
+    """Look at HOST closely: does it resolve, answer echoes, take connections? Exit status 1 if not."""
+    found = asyncio.run(diagnose(host, ports or PORTS, echoes, timeout))
+    show(found, Console())
+    raise SystemExit(0 if found.verdict is Reason.OK else 1)
+
+
+def show(found: Diagnosis, console: Console) -> None:
+    where = f"{found.host} ({found.ip})" if found.ip and found.ip != found.host else found.host
+    if found.verdict is Reason.OK:
+        console.print(Text(f"{where} answers", style="bold green"))
+    elif found.verdict.ours:
+        console.print(Text(f"{where} could not be probed: the fault is on this side", style="bold yellow"))
+    else:
+        console.print(Text(f"{where} does not answer", style="bold red"))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("name", _told(found.resolve))
+    for number, echo in enumerate(found.echoes, start=1):
+        table.add_row(f"echo {number}", _told(echo))
+    for port in found.ports:
+        table.add_row(f"port {port.port}", _told(port.probe))
+    console.print(table)
+
+
+def _told(probe: Probe) -> Text:
+    took = f"{probe.took_ms:.2f} ms" if probe.took_ms is not None else ""
+    words = " ".join(part for part in (probe.reason.value, took, probe.detail) if part)
+    return Text(words, style="green" if probe.reason is Reason.OK else "red")
