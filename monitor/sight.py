@@ -21,6 +21,7 @@ PROC_ROUTES = Path("/proc/net/route")
 PROC_ROUTES6 = Path("/proc/net/ipv6_route")
 SYS_NET = Path("/sys/class/net")
 MAX_REFERENCES = 16
+_EYES = IcmpSettings.model_validate({"echoes": 2, "timeout": "800ms"})
 
 
 def default_route(routes: Path = PROC_ROUTES, routes6: Path = PROC_ROUTES6) -> tuple[str, str]:
@@ -69,7 +70,7 @@ def _reference(address: str) -> Device:
 async def open_eyes(env: Env) -> Collector | None:
     """The collector for the references, with a socket of its own, apart from the fleet's; ``None`` where we
     may not send echoes: then only the carrier is left to judge by."""
-    eyes = IcmpCollector(IcmpSettings(echoes=2, timeout=0.8), env)
+    eyes = IcmpCollector(_EYES, env)
     try:
         await eyes.start()
     except OSError as error:
