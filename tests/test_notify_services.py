@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -128,13 +129,19 @@ CODES = (
 
 async def test_no_error_code_of_any_service_is_a_success(courier: Courier, tmp_path: Path) -> None:
     """Zero false successes, and permanent and temporary refusals told apart."""
-    for service in SERVICES:
+
+    async def try_all(service: fakes.Service) -> int:
         with serving(service) as fake:
             target = service_channel(tmp_path, service, fake.base)
-            for forced, expected in [(body, outcome) for s, body, outcome in CODES if s is service]:
+            answers = [(body, outcome) for s, body, outcome in CODES if s is service]
+            for forced, expected in answers:
                 fake.forced = (200, forced)
                 report = await courier.send(target, "标题", TEXT)
                 assert report.outcome is expected, (service.__name__, forced, report)
+        return len(answers)
+
+    tried = await asyncio.gather(*(try_all(service) for service in SERVICES))
+    assert sum(tried) == len(CODES)
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.__name__)

@@ -66,10 +66,12 @@ class Courier:
         return self._process.pid if self._process is not None and self._up.is_set() else None
 
     async def start(self) -> None:
-        """Returns once the courier takes orders."""
+        """Returns once the courier takes orders, or after half a minute: until then, and whenever it does
+        not run, each send is a temporary failure after its deadline."""
         self._keeper = asyncio.create_task(self._keep(), name="courier")
-        async with asyncio.timeout(_READY_S):
-            await self._up.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_READY_S):
+                await self._up.wait()
 
     async def stop(self) -> None:
         """Ends the courier and every send under way."""

@@ -186,8 +186,10 @@ class Server:
 
 
 def main() -> None:
-    # The daemon decides when to end; a Ctrl-C at the terminal goes to the whole group.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The daemon decides when to end, by closing our input. A Ctrl-C at the terminal and systemd's SIGTERM
+    # reach the whole group, and would cut off sends that the daemon waits for.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     load_plugins()
     warm_up()
     gc.collect()

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from monitor.notifiers.notice import Outcome
 from monitor.notifiers.outcome import Refused
-from monitor.notifiers.parent import die_with_parent
+from monitor.notifiers.parent import in_command
 from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
 
 _USAGE, _TEMPFAIL, _CONFIG = 64, 75, 78
@@ -52,7 +52,7 @@ class Command:
                 env=environment,
                 cwd="/",
                 check=False,
-                preexec_fn=die_with_parent,
+                preexec_fn=in_command,
             )
         except OSError as error:
             raise Refused(Outcome.PERMANENT, "exec", f"{self._command[0]}: {error.strerror}") from error
