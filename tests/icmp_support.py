@@ -45,7 +45,8 @@ sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0
 _SET_UP_MONITOR = """
 ip link set lo up
 sysctl -qw net.ipv6.conf.default.accept_dad=0
-ip link add monitor address 02:00:00:00:00:01 type veth peer name fleet address 02:00:00:00:00:02 netns {fleet}
+ip link add monitor address 02:00:00:00:00:01 type veth \\
+  peer name fleet address 02:00:00:00:00:02 netns {fleet}
 ip address add 10.97.0.1/30 dev monitor
 ip -6 address add fd97::1/64 dev monitor nodad
 ip link set monitor up

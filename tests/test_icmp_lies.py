@@ -123,7 +123,7 @@ async def test_duplicates_are_counted_once(net: Network) -> None:
     async with liar(net, behave), collector(echoes=3, spacing="10ms", timeout="200ms") as icmp:
         (result,) = await collect(icmp, targets("10.99.1.1"))
     assert result.ok
-    assert round(dict((r.metric, r.value) for r in result.readings)["ping.percent_packet_loss"]) == 67
+    assert round({r.metric: float(r.value) for r in result.readings}["ping.percent_packet_loss"]) == 67
 
 
 async def test_an_answer_is_not_taken_for_a_neighbour_s(net: Network) -> None:

@@ -97,6 +97,11 @@ async def connect(ip: str, port: int, timeout_s: float) -> tuple[Reason, str]:
     """
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     try:
+        # Anything but an address would be looked up by the connect call, which blocks.
+        socket.inet_pton(family, ip.partition("%")[0])
+    except (OSError, ValueError):
+        return Reason.RESOLVE, f'not an address: "{ip[:60]}"'
+    try:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     except OSError as error:
         return Reason.SEND_FAILED, _words(error.errno)

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 _MARK = "CAMWATCH_NETNS"
-"""Set in the environment of the command that runs inside."""
+"""Tells the command that runs inside that it does: its pid, and the network that it came from."""
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
@@ -35,11 +35,15 @@ def enter() -> None:
     The first call replaces this process (same pid) by the same command run inside, so it belongs at the
     very start of a command; the second call, inside, sets the network up and returns.
     """
-    if os.environ.get(_MARK) == str(os.getpid()):
+    here = str(Path("/proc/self/ns/net").readlink())
+    pid, _, outside = os.environ.pop(_MARK, "").partition(" ")
+    if pid == str(os.getpid()):
+        if outside == here:
+            raise NetworkNotPermitted("`unshare` left us in the machine's network")
         set_up()
         return
-    os.environ[_MARK] = str(os.getpid())
     command = [*_unshare(), "--", sys.executable, *sys.orig_argv[1:]]
+    os.environ[_MARK] = f"{os.getpid()} {here}"
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - our own command line, no shell
 

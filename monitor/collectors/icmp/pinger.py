@@ -24,7 +24,7 @@ SLICE_S = 0.002
 """The loop is given back after this long, whatever is left to do."""
 BACK_OFF_S = 0.002
 PATIENCE = 20
-"""Back-offs in a row, for want of our own buffers, before sends are given up as failed."""
+"""Back-offs for want of our own buffers, before a send is given up as failed; a good send earns one back."""
 TRIES = 3
 """A send also reports errors of *earlier* packets: only one that stays is this packet's own."""
 _NUMBERS = 1 << 32
@@ -192,7 +192,7 @@ class Pinger:
             try:
                 sent += self._io.send(sent, count - sent)
                 tries = 0
-                self._patience = PATIENCE
+                self._patience = min(self._patience + 1, PATIENCE)
                 continue
             except OSError as error:
                 code = error.errno or errno.EIO
