@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from monitor.alerts.incident import Incident
-from monitor.model import Device, Kind, Point, Standing, WallMs
+from monitor.model import Device, Kind, Point, Reading, Reason, Result, Standing, State, WallMs
 from monitor.pipeline import Pipeline
+from monitor.states import Track
+from monitor.storage.tables import STATE_CODES
 
 if TYPE_CHECKING:
     from monitor.daemon import Daemon
@@ -84,12 +86,54 @@ def self_points(daemon: Daemon, at: WallMs) -> list[Point]:
                 ("ledger_dropped", daemon.ledger.dropped),
                 ("outbox_waiting", sum(lane.pending for lane in lanes)),
                 ("incidents_open", len(daemon.pipeline.desk.incidents)),
+                ("devices", len(daemon.config.inventory)),
             ),
             at,
         )
     ]
     points += [
-        Point("camwatch_check", (("check", check),), (("overruns", overruns),), at)
+        Point(
+            "camwatch_check",
+            (("check", check),),
+            (("overruns", overruns), *daemon.checks.timing(check).items()),
+            at,
+        )
         for check, overruns in daemon.schedule.overruns().items()
     ]
+    points += [
+        Point(
+            "camwatch_channel",
+            (("channel", lane.channel),),
+            (
+                ("waiting", lane.pending),
+                ("delivered", lane.delivered),
+                ("failures", lane.failures),
+                ("dead", lane.dead),
+                ("oldest_s", (at - lane.oldest) / 1000 if lane.oldest is not None else 0.0),
+            ),
+            at,
+        )
+        for lane in lanes
+    ]
     return points
+
+
+def state_results(tracks: Iterable[Track], at: WallMs) -> list[Result]:
+    """The states of devices as readings, so that the sink gives them the tags of their devices.
+
+    For 10,000 devices call it with a sixtieth of them each second: all are written once a minute, and the
+    event loop does not notice.
+    """
+    return [
+        Result(track.device.id, "state", at, Reason.OK, tuple(_state_readings(track.device, track)))
+        for track in tracks
+    ]
+
+
+def _state_readings(device: Device, track: Track) -> Iterable[Reading]:
+    yield Reading("device_state.code", STATE_CODES[track.state])
+    if track.state is not State.UNKNOWN:
+        yield Reading("device_state.up", int(track.state is State.UP))
+    yield Reading("device_state.name", device.name)
+    yield Reading("device_state.address", device.address)
+    yield Reading("device_state.reason", track.reason.value)

@@ -44,6 +44,8 @@ MEMORY_BATCHES = 64
 GZIP_LEVEL = 2
 STOP_GRACE_S = 3.0
 DISK_PAUSE_S = 1.0
+BOOKS_S = 30.0
+"""How often the sink writes down how it is doing (``camwatch_sink``)."""
 
 T = TypeVar("T")
 
@@ -261,8 +263,13 @@ class InfluxSink:
         return body, ref
 
     async def _housekeeping(self) -> None:
+        loop = asyncio.get_running_loop()
+        books_due = loop.time() + BOOKS_S
         while True:
             await asyncio.sleep(self._settings.spool.sync_interval)
+            if loop.time() >= books_due:
+                books_due += BOOKS_S
+                self.write_points([self.stats().point(self._clock.now().wall)])
             if not self._spool_open:
                 continue
             try:

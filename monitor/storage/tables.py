@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from monitor.model import State
 from monitor.storage.schema import Carries, Measurement, Schema, Tag, b, f, i, s
 from monitor.storage.tables_snmp import NETWORK
+
+STATE_CODES = {State.UP: 0, State.DOWN: 1, State.UNREACHABLE: 2, State.UNKNOWN: 3}
+"""What ``device_state.code`` means."""
 
 _DEVICE, _OWN = Carries.DEVICE, Carries.OWN
 
@@ -39,6 +43,7 @@ LIVENESS = (
         (),
         (
             i("code", "", "0 up, 1 down, 2 unreachable (its parent is down), 3 unknown (not measured)"),
+            i("up", "", "1 up, 0 down or unreachable, absent when not measured: its mean is the time up"),
             s("name", "the device's name now"),
             s("address", "the device's address now"),
             s("reason", "why it is not up: `timeout`, `refused`, … ; `ok` when it is"),

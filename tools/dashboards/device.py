@@ -40,9 +40,7 @@ def build(lang: Lang) -> Dashboard:
         ),
         panels.stat_panel(
             Text("时段内在线比例", "Time up in this span").to(lang),
-            Target('SELECT 100 * sum("up") / count("code") FROM (SELECT "code", "code" * 0 + 1 AS "up" FROM '
-                   f'"device_state" WHERE {THIS} AND $timeFilter AND "code" = 0), (SELECT "code" FROM '
-                   f'"device_state" WHERE {THIS} AND $timeFilter AND "code" > 0)'),
+            Target(f'SELECT 100 * mean("up") FROM "device_state" WHERE {THIS} AND $timeFilter'),
             unit="percent", decimals=2, steps=panels.CONTRACT, width=4,
         ),
         panels.stat_panel(

@@ -1,0 +1,189 @@
+"""What the demonstration fleet measures, minute by minute: a plausible hour with a few troubles in it.
+
+A switch fails for a quarter of an hour and takes its ten cameras along, one camera stays dead, one loses
+packets, a disk fills. The same ``random.Random`` yields the same hour.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import pi, sin
+
+from monitor.demo.fleet import Fleet
+from monitor.model import Device, Kind, Point, Reading, Reason, Result, State, WallMs
+from monitor.storage.stats import SinkStats
+from monitor.storage.tables import STATE_CODES
+
+MINUTE_MS = 60_000
+FAILED_SWITCH, FAILED_FROM, FAILED_UNTIL = "sw-05", 25, 40
+DEAD_CAMERA, LOSSY_CAMERA = "cam-02-03", "cam-07-07"
+UNMEASURED = "-09"
+"""Cameras of this ending are not yet measured in the first two minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    results: list[Result]
+    points: list[Point]
+
+
+def demo_hour(fleet: Fleet, end: WallMs, rng: random.Random, minutes: int = 60) -> Iterator[Minute]:
+    """The minutes up to ``end``, oldest first."""
+    for minute in range(minutes):
+        at = WallMs(end - (minutes - 1 - minute) * MINUTE_MS)
+        states = {device: _state(device, minute) for device in fleet.devices.values()}
+        results = [
+            Result(device.id, "demo", at, Reason.OK, tuple(_readings(device, state, minute, rng)))
+            for device, state in states.items()
+        ]
+        yield Minute(results, [*_rates(states, at), *_incidents(minute, at), *_health(fleet, minute, at, rng)])
+
+
+def _state(device: Device, minute: int) -> State:
+    if minute < 2 and device.id.endswith(UNMEASURED):
+        return State.UNKNOWN
+    failed = FAILED_FROM <= minute < FAILED_UNTIL
+    if failed and device.id == FAILED_SWITCH:
+        return State.DOWN
+    if failed and FAILED_SWITCH in device.parents:
+        return State.UNREACHABLE
+    return State.DOWN if device.id == DEAD_CAMERA else State.UP
+
+
+def _readings(device: Device, state: State, minute: int, rng: random.Random) -> Iterator[Reading]:
+    up = state is State.UP
+    yield Reading("device_state.code", STATE_CODES[state])
+    if state is not State.UNKNOWN:
+        yield Reading("device_state.up", int(up))
+    yield Reading("device_state.name", device.name)
+    yield Reading("device_state.address", device.address)
+    yield Reading("device_state.reason", (Reason.OK if up else Reason.TIMEOUT).value)
+    if state is State.UNKNOWN:
+        return
+    yield Reading("ping.result_code", 0 if up else 1)
+    if not up:
+        yield Reading("ping.percent_packet_loss", 100.0)
+        return
+    trip = rng.lognormvariate(0.2, 0.35)
+    lossy = device.id == LOSSY_CAMERA and rng.random() < 0.4
+    yield Reading("ping.percent_packet_loss", 33.333 if lossy else 0.0)
+    yield Reading("ping.average_response_ms", trip)
+    yield Reading("ping.minimum_response_ms", trip * 0.8)
+    yield Reading("ping.maximum_response_ms", trip * 1.4)
+    yield Reading("ping.standard_deviation_ms", trip * 0.1)
+    if device.kind is Kind.CAMERA:
+        yield from _camera(rng)
+    elif device.kind is Kind.SWITCH:
+        yield from _switch(device, minute, rng)
+    else:
+        yield from _server(device, minute, rng)
+
+
+def _camera(rng: random.Random) -> Iterator[Reading]:
+    yield Reading("tcp.response_ms", rng.lognormvariate(0.5, 0.3))
+    yield Reading("tcp.result_code", 0)
+    yield Reading("onvif.response_ms", rng.lognormvariate(3.4, 0.2))
+    yield Reading("onvif.clock_drift_s", rng.gauss(1.5, 0.4))
+    yield Reading("rtsp.bit_rate_bps", rng.gauss(4.1e6, 2e5))
+    yield Reading("rtsp.frame_rate", 25.0)
+    yield Reading("rtsp.first_key_frame_ms", rng.uniform(80, 900))
+
+
+def _switch(device: Device, minute: int, rng: random.Random) -> Iterator[Reading]:
+    yield Reading("cpu.usage_percent", 18 + 6 * sin(minute / 60 * pi) + rng.random() * 3)
+    yield Reading("mem.used_percent", 41 + rng.random())
+    yield Reading("sensor.temperature_c", 44 + rng.random() * 2, (("sensor", "mainboard"),))
+    uplink = "GigabitEthernet0/0/24"
+    for index in (*range(1, 11), 24):
+        name = uplink if index == 24 else f"GigabitEthernet0/0/{index}"
+        tags = (("ifIndex", str(index)), ("ifName", name), ("ifDescr", name))
+        into = rng.gauss(4.2e6, 3e5) if index < 24 else rng.gauss(2e5, 2e4)
+        out = rng.gauss(2e4, 3e3) if index < 24 else rng.gauss(42e6, 1e6)
+        yield Reading("interface.ifOperStatus", 1, tags)
+        yield Reading("interface.ifAdminStatus", 1, tags)
+        yield Reading("interface.ifHighSpeed", 100.0 if index < 24 else 1000.0, tags)
+        yield Reading("interface.in_bps", abs(into), tags)
+        yield Reading("interface.out_bps", abs(out), tags)
+        yield Reading("interface.in_errors", 0.2 if rng.random() < 0.01 else 0.0, tags)
+        yield Reading("interface.out_errors", 0.0, tags)
+        yield Reading("interface.in_discards", 0.0, tags)
+        yield Reading("interface.out_discards", 0.0, tags)
+        yield Reading("interface.utilisation", max(into, out) / (1e6 if index < 24 else 1e7), tags)
+        if index < 24:
+            port = (("ifIndex", str(index)), ("ifName", name))
+            yield Reading("poe.status", 3, port)
+            yield Reading("poe.power_w", 6.5 + rng.random(), port)
+
+
+def _server(device: Device, minute: int, rng: random.Random) -> Iterator[Reading]:
+    yield Reading("cpu.usage_percent", 35 + 10 * rng.random())
+    yield Reading("mem.used_percent", 62 + rng.random())
+    yield Reading("sensor.temperature_c", 51 + rng.random() * 3, (("sensor", "CPU"),))
+    paths = ("/", "/data") if device.kind is Kind.SERVER else ("disk1", "disk2")
+    for number, path in enumerate(paths):
+        yield Reading("disk.used_percent", (48.0, 84.0)[number] + minute * 0.02, (("path", path),))
+        yield Reading("disk.total_bytes", 8e12, (("path", path),))
+
+
+def _rates(states: dict[Device, State], at: WallMs) -> Iterator[Point]:
+    cameras = {device: state for device, state in states.items() if device.kind is Kind.CAMERA}
+    scopes: dict[tuple[tuple[str, str], ...], list[State]] = {}
+    for device, state in states.items():
+        scopes.setdefault((("scope", "kind"), ("name", device.kind.value)), []).append(state)
+    for device, state in cameras.items():
+        scopes.setdefault((("scope", "all"),), []).append(state)
+        scopes.setdefault((("scope", "area"), ("name", device.area)), []).append(state)
+        scopes.setdefault((("scope", "site"), ("name", device.site)), []).append(state)
+        if device.key_site:
+            scopes.setdefault((("scope", "key_sites"),), []).append(state)
+    for tags, members in scopes.items():
+        online, unmeasured = members.count(State.UP), members.count(State.UNKNOWN)
+        counted = len(members) - unmeasured
+        fields = (
+            ("online", online),
+            ("counted", counted),
+            ("unmeasured", unmeasured),
+            ("excluded", 0),
+            ("rate", 100 * online / counted),
+        )
+        yield Point("online_rate", tags, fields, at)
+
+
+def _incidents(minute: int, at: WallMs) -> Iterator[Point]:
+    events: Sequence[tuple[int, int, str, str, str, str]] = (
+        (0, 1, "opened", "major", "城东3号路口球机4", "城东 城东3号路口"),
+        (FAILED_FROM, 2, "opened", "critical", "城西2号路口交换机", "城西 城西2号路口"),
+        (FAILED_UNTIL, 2, "resolved", "critical", "城西2号路口交换机", "城西 城西2号路口"),
+    )
+    for when, number, event, severity, subject, place in events:
+        if when == minute:
+            tags = (("cause", "device_down"), ("severity", severity), ("event", event))
+            yield Point("incident", tags, (("id", number), ("subject", subject), ("place", place)), at)
+
+
+def _health(fleet: Fleet, minute: int, at: WallMs, rng: random.Random) -> Iterator[Point]:
+    open_now = 2 if FAILED_FROM <= minute < FAILED_UNTIL else 1
+    yield Point(
+        "camwatch_daemon",
+        (),
+        (
+            ("loop_lag_ms", rng.lognormvariate(0, 0.5)),
+            ("task_failures", 0),
+            ("ledger_waiting", 0),
+            ("ledger_dropped", 0),
+            ("outbox_waiting", int(minute == FAILED_FROM)),
+            ("incidents_open", open_now),
+            ("devices", len(fleet.devices)),
+        ),
+        at,
+    )
+    timing = (("overruns", 0), ("round_mean_s", 0.2), ("round_max_s", 0.2 + rng.random() * 0.1))
+    yield Point("camwatch_check", (("check", "icmp"),), timing, at)
+    sent = int(minute >= FAILED_FROM) + int(minute >= FAILED_UNTIL) + 1
+    lane = (("waiting", 0), ("delivered", sent), ("failures", 0), ("dead", 0), ("oldest_s", 0.0))
+    yield Point("camwatch_channel", (("channel", "wecom"),), lane, at)
+    points = minute * 500
+    stats = SinkStats(received=points, written=points, posts=minute, lag_s=0.5 + rng.random() * 0.2)
+    yield stats.point(at)
