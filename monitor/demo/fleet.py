@@ -31,7 +31,9 @@ def demo_fleet() -> Fleet:
         for s in range(SITES_PER_AREA):
             number = a * SITES_PER_AREA + s
             site = f"{area}{s + 1}号路口"
-            switch = _device(f"sw-{number:02d}", f"{site}交换机", Kind.SWITCH, f"10.8.{number + 1}.1", site, area)
+            switch = _device(
+                f"sw-{number:02d}", f"{site}交换机", Kind.SWITCH, f"10.8.{number + 1}.1", site, area
+            )
             made.append(switch)
             for c in range(CAMERAS_PER_SITE):
                 made.append(

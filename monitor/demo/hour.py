@@ -38,7 +38,9 @@ def demo_hour(fleet: Fleet, end: WallMs, rng: random.Random, minutes: int = 60) 
             Result(device.id, "demo", at, Reason.OK, tuple(_readings(device, state, minute, rng)))
             for device, state in states.items()
         ]
-        yield Minute(results, [*_rates(states, at), *_incidents(minute, at), *_health(fleet, minute, at, rng)])
+        yield Minute(
+            results, [*_rates(states, at), *_incidents(minute, at), *_health(fleet, minute, at, rng)]
+        )
 
 
 def _state(device: Device, minute: int) -> State:

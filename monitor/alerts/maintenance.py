@@ -1,0 +1,105 @@
+"""Maintenance: planned work. Measured still, flagged, and nobody is woken by it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, model_validator
+
+from monitor.alerts.calendar import working_days_between
+from monitor.model import Device, WallMs
+from monitor.select import DeviceSelector
+from monitor.settings import Duration, Section
+
+NOTICE_WORKING_DAYS = 2
+"""How far ahead the contract wants planned stops announced."""
+
+
+class Weekday(StrEnum):
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+_NUMBER = {day: number for number, day in enumerate(Weekday)}
+
+
+class MaintenanceSettings(Section):
+    """One ``[[maintenance]]``: once from ``begin`` to ``end``, or every week on ``weekdays`` from ``at`` for
+    ``length``."""
+
+    name: str
+    """What the work is: shown to people, and part of the books."""
+    select: DeviceSelector = Field(default_factory=DeviceSelector)
+    """Which devices: by site, area, tag, id …"""
+    begin: datetime | None = None
+    """Local time of ``timezone``, for example 2026-12-01T22:00:00."""
+    end: datetime | None = None
+    weekdays: tuple[Weekday, ...] = ()
+    """mon, tue, wed, thu, fri, sat, sun."""
+    at: time | None = None
+    """Local time at which the weekly window begins, for example 02:00:00."""
+    length: Duration | None = None
+    """How long the weekly window lasts."""
+    timezone: str = "Asia/Shanghai"
+    announced: date | None = None
+    """The day on which the customer was told; less than two working days ahead counts as unannounced."""
+
+    @model_validator(mode="after")
+    def _once_or_weekly(self) -> Self:
+        once = self.begin is not None and self.end is not None
+        weekly = bool(self.weekdays) and self.at is not None and self.length is not None
+        if once == weekly:
+            raise ValueError("give either begin and end, or weekdays with at and length")
+        if self.begin is not None and self.end is not None and self.end <= self.begin:
+            raise ValueError(f"ends at {self.end}, before it begins at {self.begin}")
+        return self
+
+    @property
+    def zone(self) -> tzinfo:
+        return ZoneInfo(self.timezone)
+
+    def span_at(self, at: WallMs) -> tuple[WallMs, WallMs] | None:
+        """The window that is open at that moment: from, to (UTC ms)."""
+        moment = datetime.fromtimestamp(at / 1000, self.zone)
+        for begin, end in self._candidates(moment):
+            if begin <= moment < end:
+                return WallMs(int(begin.timestamp() * 1000)), WallMs(int(end.timestamp() * 1000))
+        return None
+
+    def _candidates(self, moment: datetime) -> list[tuple[datetime, datetime]]:
+        if self.begin is not None and self.end is not None:
+            return [(_in_zone(self.begin, self.zone), _in_zone(self.end, self.zone))]
+        if self.at is None or self.length is None:
+            return []
+        found = []
+        # A window that began on an earlier day may still be open.
+        for back in range(int(self.length // 86400) + 2):
+            day = moment.date() - timedelta(days=back)
+            if any(_NUMBER[weekday] == day.weekday() for weekday in self.weekdays):
+                begin = datetime.combine(day, self.at, self.zone)
+                end = datetime.fromtimestamp(begin.timestamp() + self.length, self.zone)
+                found.append((begin, end))
+        return found
+
+    def announced_in_time(self, at: WallMs) -> bool:
+        """Whether the window open at that moment was announced two working days ahead."""
+        span = self.span_at(at)
+        if span is None or self.announced is None:
+            return False
+        begins = datetime.fromtimestamp(span[0] / 1000, self.zone).date()
+        return working_days_between(self.announced, begins) >= NOTICE_WORKING_DAYS
+
+    def covers(self, device: Device, at: WallMs) -> bool:
+        return self.span_at(at) is not None and self.select.selects(device)
+
+
+def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)

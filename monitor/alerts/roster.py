@@ -1,0 +1,73 @@
+"""The duty roster: who is on call now. A receiver that names a roster is whoever is on duty."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, model_validator
+
+from monitor.alerts.calendar import is_working_day
+from monitor.model import WallMs
+from monitor.settings import Section
+
+
+class OverrideSettings(Section):
+    """Somebody stands in: from ``begin`` to ``end``, local time."""
+
+    begin: datetime
+    end: datetime
+    member: str
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.end <= self.begin:
+            raise ValueError(f"ends at {self.end}, before it begins at {self.begin}")
+        return self
+
+
+class RosterSettings(Section):
+    """One ``[roster.NAME]``: members take turns, handing over at ``handover``."""
+
+    members: tuple[str, ...] = Field(min_length=1)
+    """Receivers, in the order of their turns."""
+    first_day: date
+    """The day on which the first member's first turn begins."""
+    turn_days: int = Field(default=7, ge=1, le=366)
+    """How many days a turn lasts."""
+    handover: time = time(8, 30)
+    """Local time at which the next member takes over."""
+    holidays: str = ""
+    """A receiver that is on duty on days that are not worked (Chinese calendar); empty: the turn goes on."""
+    overrides: tuple[OverrideSettings, ...] = ()
+    timezone: str = "Asia/Shanghai"
+
+    @model_validator(mode="after")
+    def _overrides_do_not_overlap(self) -> Self:
+        ordered = sorted(self.overrides, key=lambda o: o.begin)
+        for earlier, later in zip(ordered, ordered[1:], strict=False):
+            if later.begin < earlier.end:
+                raise ValueError(
+                    f"two overrides overlap: {earlier.member} until {earlier.end}, {later.member} from "
+                    f"{later.begin}"
+                )
+        return self
+
+    def everybody(self) -> set[str]:
+        """All receivers that this roster may name."""
+        named = {*self.members, *(o.member for o in self.overrides)}
+        return named | {self.holidays} if self.holidays else named
+
+    def on_duty(self, at: WallMs) -> str:
+        """The receiver on duty at that moment."""
+        local = datetime.fromtimestamp(at / 1000, ZoneInfo(self.timezone)).replace(tzinfo=None)
+        for override in self.overrides:
+            if override.begin <= local < override.end:
+                return override.member
+        # Before the hand-over the day still belongs to yesterday's turn.
+        day = local.date() if local.time() >= self.handover else local.date() - timedelta(days=1)
+        if self.holidays and not is_working_day(day):
+            return self.holidays
+        turn = (day - self.first_day).days // self.turn_days
+        return self.members[turn % len(self.members)]

@@ -1,0 +1,66 @@
+"""One-use links: acknowledge from the phone, without a password.
+
+A token names an incident, an action and an end, and is signed (HMAC-SHA-256) with a key that never leaves the
+state directory; a used one is remembered until it would have ended anyway.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from monitor.model import IncidentId, WallMs
+
+_BODY = struct.Struct("!BQQ8s")
+_SIGNATURE = 16
+_VERSION = 1
+
+
+class TokenError(Exception):
+    """The link is not valid (any more); the text is for the person who opened it."""
+
+
+class Tokens:
+    def __init__(self, key: bytes, nonce: Callable[[], bytes] = lambda: os.urandom(8)) -> None:
+        self._key = key
+        self._nonce = nonce
+        self._used: dict[bytes, WallMs] = {}
+
+    @classmethod
+    def of_file(cls, path: Path) -> Tokens:
+        """The key in that file; made on first use, readable by us alone."""
+        if not path.exists():
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(os.urandom(32))
+        return cls(path.read_bytes())
+
+    def issue(self, incident: IncidentId, ends: WallMs) -> str:
+        body = _BODY.pack(_VERSION, incident, ends, self._nonce())
+        return base64.urlsafe_b64encode(body + self._sign(body)).decode().rstrip("=")
+
+    def redeem(self, token: str, now: WallMs) -> IncidentId:
+        """The incident that the token is for. Each token is good once."""
+        try:
+            data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+            body, signature = data[: _BODY.size], data[_BODY.size :]
+            version, incident, ends, _ = _BODY.unpack(body)
+        except (ValueError, struct.error):
+            raise TokenError("this link is damaged") from None
+        if version != _VERSION or not hmac.compare_digest(signature, self._sign(body)):
+            raise TokenError("this link was not made by us")
+        self._used = {used: until for used, until in self._used.items() if until > now}
+        if ends <= now:
+            raise TokenError("this link has expired")
+        if body in self._used:
+            raise TokenError("this link has been used already")
+        self._used[body] = WallMs(ends)
+        return IncidentId(incident)
+
+    def _sign(self, body: bytes) -> bytes:
+        return hmac.new(self._key, body, hashlib.sha256).digest()[:_SIGNATURE]
