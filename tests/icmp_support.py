@@ -17,7 +17,6 @@ import struct
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -226,4 +225,4 @@ async def liar(net: Network, behave: Behaviour) -> AsyncIterator[list[Request]]:
 
 
 def has_nft() -> bool:
-    return shutil.which("nft") is not None and Path("/proc/net").exists()
+    return shutil.which("nft") is not None

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def net() -> Iterator[Network]:
     with network() as made:
         yield made

@@ -13,7 +13,7 @@ from monitor.model import Reason
 from tests.icmp_support import Network, Request, collect, collector, ip4, liar, many, network, targets
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def net() -> Iterator[Network]:
     with network() as made:
         yield made

@@ -12,13 +12,33 @@ import pytest
 from monitor.collectors.icmp import collector as collector_module
 from monitor.collectors.icmp.plain import PlainIO
 from monitor.model import Reason, Result
-from tests.icmp_support import FLEET_ADDRESS, Network, collect, collector, has_nft, many, network, targets
+from tests.icmp_support import (
+    FLEET_ADDRESS,
+    Network,
+    collect,
+    collector,
+    has_nft,
+    many,
+    network,
+    shell,
+    targets,
+)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def net() -> Iterator[Network]:
     with network() as made:
         yield made
+
+
+@pytest.fixture
+def firewall(net: Network) -> Iterator[None]:
+    """For tests that set rules; takes them away afterwards."""
+    if not has_nft():
+        pytest.skip("no `nft`: install the Debian package nftables")
+    yield
+    net.in_fleet("nft flush ruleset")
+    shell("nft flush ruleset")
 
 
 @pytest.fixture(params=["batched", "plain"])
@@ -98,7 +118,8 @@ async def test_readings_of_a_device_that_is_silent(net: Network) -> None:
 
 @pytest.mark.usefixtures("either_io", "either_socket")
 async def test_unreachable_names_who_says_so_and_what(net: Network) -> None:
-    async with collector(echoes=2, spacing="10ms", timeout="200ms") as icmp:
+    # One echo: a router sends no more than a few errors at a time.
+    async with collector(echoes=1, timeout="200ms") as icmp:
         (result,) = await collect(icmp, targets("10.96.1.1"))
     assert result.reason is Reason.UNREACHABLE
     assert result.detail == f"communication prohibited, says {FLEET_ADDRESS}"
@@ -111,6 +132,21 @@ async def test_what_is_alive_is_told_at_once_and_not_with_the_dead(net: Network)
         batches = [batch async for batch in icmp.collect(aims, asyncio.get_running_loop().time() + 5)]
     assert sum(map(len, batches[:-1])) == 100
     assert [result.reason for result in batches[-1]] == [Reason.TIMEOUT]
+
+
+async def test_the_spacing_is_between_the_echoes_to_one_device_only(net: Network) -> None:
+    """A round of several volleys does not wait within itself: five minutes apart, and all answered."""
+    async with collector(echoes=1, spacing="5m") as icmp:
+        results = await collect(icmp, targets(*many("10.99", 300)), within_s=20)
+    assert reasons(results) == {Reason.OK: 300}
+
+
+async def test_rounds_keep_their_spacing(net: Network) -> None:
+    """The second round is due after the deadline: one echo each is all that was sent."""
+    async with collector(echoes=2, spacing="5m") as icmp:
+        results = await collect(icmp, targets(*many("10.99", 100)), within_s=0.5)
+    assert reasons(results) == {Reason.OK: 100}
+    assert "ping.minimum_response_ms" not in metrics(results[0])
 
 
 async def test_sweeps_at_the_same_time_do_not_disturb_each_other(net: Network) -> None:
@@ -142,9 +178,7 @@ async def test_a_sweep_given_up_half_way_leaves_no_work_behind(net: Network) -> 
     assert reasons(results) == {Reason.OK: 100}
 
 
-async def test_one_lost_echo_of_three_is_loss_and_not_death(net: Network) -> None:
-    if not has_nft():
-        pytest.skip("no `nft`: install the Debian package nftables")
+async def test_one_lost_echo_of_three_is_loss_and_not_death(net: Network, firewall: None) -> None:
     net.in_fleet(
         """nft -f - <<'END'
         table inet loss {
@@ -161,10 +195,10 @@ END"""
     assert round(metrics(result)["ping.percent_packet_loss"]) == 33
 
 
-async def test_a_thousandth_of_the_fleet_at_most_is_lost_at_one_per_cent_loss(net: Network) -> None:
+async def test_a_thousandth_of_the_fleet_at_most_is_lost_at_one_per_cent_loss(
+    net: Network, firewall: None
+) -> None:
     """One in a hundred replies is lost; with a second look at the silent, at most 5 of 10,000 look dead."""
-    if not has_nft():
-        pytest.skip("no `nft`: install the Debian package nftables")
     net.in_fleet(
         """nft -f - <<'END'
         table ip loss {

@@ -34,10 +34,20 @@ from tests.icmp_support import (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def net() -> Iterator[Network]:
     with network() as made:
         yield made
+
+
+@pytest.fixture
+def firewall(net: Network) -> Iterator[None]:
+    """For tests that set rules; takes them away afterwards."""
+    if not has_nft():
+        pytest.skip("no `nft`: install the Debian package nftables")
+    yield
+    net.in_fleet("nft flush ruleset")
+    shell("nft flush ruleset")
 
 
 @pytest.fixture(params=["batched", "plain"], autouse=True)
@@ -58,9 +68,7 @@ async def test_no_route_of_our_own_is_a_failed_send(net: Network) -> None:
     assert {result.readings for result in failed} == {()}
 
 
-async def test_our_own_firewall_is_a_failed_send(net: Network) -> None:
-    if not has_nft():
-        pytest.skip("no `nft`: install the Debian package nftables")
+async def test_our_own_firewall_is_a_failed_send(net: Network, firewall: None) -> None:
     shell(
         """nft -f - <<'END'
         table ip wall {

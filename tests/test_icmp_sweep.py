@@ -27,7 +27,8 @@ class Caught(Answers):
 def sweep_of(echoes: int) -> tuple[Sweep, Caught]:
     answers = Caught(1)
     target = Target(Device(DeviceId("d"), "d", Kind.CAMERA, "10.0.0.1"), "10.0.0.1")
-    sweep = Sweep([target], [b""], [b""], echoes, answers)
+    sweep = Sweep(echoes, answers)
+    sweep.add(target, b"", b"")
     sweep.at.append(WallMs(1000))
     return sweep, answers
 
@@ -91,7 +92,9 @@ def test_a_single_echo_has_no_spread() -> None:
 def test_a_device_whose_turn_never_came_is_not_down() -> None:
     answers = Caught(2)
     aims = [Target(Device(DeviceId(n), n, Kind.CAMERA, "10.0.0.1"), "10.0.0.1") for n in "ab"]
-    sweep = Sweep(aims, [b""] * 2, [b""] * 2, 1, answers)
+    sweep = Sweep(1, answers)
+    for aim in aims:
+        sweep.add(aim, b"", b"")
     sweep.end(WallMs(5))
     assert [(r.device, r.reason, r.at) for r in answers.results] == [
         ("a", Reason.SEND_FAILED, 5),

@@ -21,7 +21,7 @@ from monitor.model import Reason, Result, Target
 from tests.icmp_support import FLEET_ADDRESS, Network, network, targets
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def net() -> Iterator[Network]:
     with network() as made:
         yield made

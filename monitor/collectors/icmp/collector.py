@@ -20,7 +20,7 @@ from monitor.settings import Duration
 VOLLEY = 64
 """Packets sent in one go: at 98 bytes each less than a switch port's smallest buffer."""
 
-_PREPARED_AT_ONCE = 2000
+_PREPARED_AT_ONCE = 500
 """Targets, before the loop is given back: about a millisecond."""
 
 
@@ -105,7 +105,7 @@ class IcmpCollector:
 
     async def _sweeps(self, targets: Sequence[Target], echoes: int, answers: Answers) -> dict[Family, Sweep]:
         """The targets by address family; those that cannot be sent to are answered for at once."""
-        chosen: dict[Family, tuple[list[Target], list[bytes]]] = {V4: ([], []), V6: ([], [])}
+        chosen = {family: Sweep(echoes, answers) for family in (V4, V6)}
         for count, target in enumerate(targets, start=1):
             if not count % _PREPARED_AT_ONCE:
                 await asyncio.sleep(0)
@@ -118,14 +118,8 @@ class IcmpCollector:
             if family not in self._pingers:
                 answers.put(self._not_sent(target, Reason.SEND_FAILED, "no IPv6 on this machine"))
                 continue
-            mine, names = chosen[family]
-            mine.append(target)
-            names.append(name)
-        return {
-            family: Sweep(mine, names, [family.address(name) for name in names], echoes, answers)
-            for family, (mine, names) in chosen.items()
-            if mine
-        }
+            chosen[family].add(target, name, family.address(name))
+        return {family: sweep for family, sweep in chosen.items() if sweep.targets}
 
     def _not_sent(self, target: Target, reason: Reason, detail: str) -> Result:
         return Result(target.device.id, CHECK, self._env.clock.now().wall, reason, (), detail)

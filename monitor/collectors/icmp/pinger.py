@@ -20,7 +20,7 @@ from monitor.collectors.icmp.plain import EchoIO, Reply
 from monitor.collectors.icmp.sockets import EchoSocket
 from monitor.collectors.icmp.sweep import UNTIMED, Sweep
 
-SLICE_S = 0.002
+SLICE_S = 0.001
 """The loop is given back after this long, whatever is left to do."""
 BACK_OFF_S = 0.002
 PATIENCE = 20
@@ -152,7 +152,7 @@ class Pinger:
         """Send the next ``count`` echoes of ``sweep``; false when our own buffers want a pause."""
         first = sweep.next
         if first == 0:
-            sweep.round_due = now + self._spacing_s
+            sweep.round_began = now
         bodies = self._io.arm(sweep.names[first : first + count])
         drops = self._echo.drops()
         # Not the daemon's clock: this is compared with the kernel's stamps, which are on the machine's.
@@ -179,6 +179,7 @@ class Pinger:
         if sweep.next == len(sweep.targets):
             sweep.next = 0
             sweep.round += 1
+            sweep.round_due = sweep.round_began + self._spacing_s
         if not sweep.unsent:
             self._sending.remove(sweep)
         return not pause

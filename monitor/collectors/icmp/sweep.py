@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Sequence
 from functools import partial
 
 from monitor.model import Reading, Reason, Result, Target, WallMs
@@ -46,39 +45,42 @@ class Answers:
 
 
 class Sweep:
-    """``echoes`` echoes to each of ``targets``, sent in rounds; device ``i`` is ``targets[i]``.
+    """``echoes`` echoes to each of the ``targets`` added, sent in rounds; device ``i`` is ``targets[i]``.
 
     Each echo is told of once: ``answered``, ``lost``, ``own_loss`` or ``not_sent``. After the last of a
     device its result goes to ``answers``. An honest time-out of one echo is a measurement; a device none
     of whose echoes was measured fails for our own reason.
     """
 
-    def __init__(
-        self,
-        targets: Sequence[Target],
-        names: list[bytes],
-        addresses: list[bytes],
-        echoes: int,
-        answers: Answers,
-    ) -> None:
-        self.targets = targets
-        self.names = names
-        self.addresses = addresses
+    def __init__(self, echoes: int, answers: Answers) -> None:
+        self.targets: list[Target] = []
+        self.names: list[bytes] = []
+        self.addresses: list[bytes] = []
         self.echoes = echoes
         self.closed = False
         self.round = 0
         self.next = 0
+        self.round_began = 0.0
         self.round_due = 0.0
-        """Not to begin this round before (loop time)."""
+        """Nothing of this round is to be sent before (loop time)."""
         self.at: list[WallMs] = []
-        self.rtts: list[list[int]] = [[] for _ in targets]
-        self._lost = [0] * len(targets)
-        self._unmeasured = [0] * len(targets)
+        self.rtts: list[list[int]] = []
+        self._lost: list[int] = []
+        self._unmeasured: list[int] = []
         self._own_loss: dict[int, str] = {}
         self._not_sent: dict[int, str] = {}
         self._wrong_source: dict[int, str] = {}
         self._unreachable: dict[int, str] = {}
         self._answers = answers
+
+    def add(self, target: Target, name: bytes, address: bytes) -> None:
+        """One more device, before the sweep is begun: its kernel socket address, and its bare one."""
+        self.targets.append(target)
+        self.names.append(name)
+        self.addresses.append(address)
+        self.rtts.append([])
+        self._lost.append(0)
+        self._unmeasured.append(0)
 
     @property
     def unsent(self) -> int:
