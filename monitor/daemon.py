@@ -19,6 +19,7 @@ import structlog
 
 from monitor import __version__
 from monitor.alerts.desk import UnknownIncident
+from monitor.alerts.policy import Policy
 from monitor.checks import Checks
 from monitor.clock import SystemClock
 from monitor.collectors.base import Collector, Env
@@ -255,7 +256,8 @@ class Daemon:
     async def _cmd_ack(self, arguments: dict[str, Any]) -> Any:
         try:
             id_ = IncidentId(int(arguments["incident"]))
-            self._carry(self.pipeline.acknowledge(id_, str(arguments["author"])[:80], self.clock.now()))
+            now, author = self.clock.now(), str(arguments["author"])[:80]
+            self._carry(self.pipeline.by_hand(lambda desk: desk.acknowledge(id_, author, now), now))
         except UnknownIncident as error:
             raise ControlError(str(error)) from error
         return {"incident": id_}
@@ -293,6 +295,5 @@ def _plan(config: Config) -> Plan:
         config.inventory.devices,
         config.states,
         config.rules,
-        config.routes,
-        {name: tuple(receiver.channels) for name, receiver in config.receivers.items()},
+        Policy(config.routes, {name: tuple(r.channels) for name, r in config.receivers.items()}),
     )

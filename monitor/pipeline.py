@@ -7,12 +7,14 @@ nowhere and replays a month in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.alerts.desk import Desk, Output
+from monitor.alerts.desk import Desk
 from monitor.alerts.incident import Fingerprint, Incident
-from monitor.alerts.routes import RouteSettings
+from monitor.alerts.output import Output
+from monitor.alerts.policy import Policy
+from monitor.alerts.suppress import Silence
 from monitor.fleet import Fleet
 from monitor.model import Device, DeviceId, IncidentId, Instant, Reason, Result, Severity, State, WallMs
 from monitor.notifiers.notice import OutboxEntry
@@ -30,9 +32,7 @@ class Plan:
     devices: Mapping[DeviceId, Device]
     states: StateSettings
     rules: Sequence[RuleSettings]
-    routes: Sequence[RouteSettings]
-    receivers: Mapping[str, Sequence[str]]
-    """Receiver → channels."""
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Past:
     states: Mapping[DeviceId, tuple[State, WallMs]] = field(default_factory=dict)
     memberships: Mapping[DeviceId, tuple[str | int, ...]] = field(default_factory=dict)
     incidents: Sequence[Incident] = ()
+    silences: Sequence[Silence] = ()
     next_incident: IncidentId = field(default=IncidentId(1))
     next_message: int = 1
 
@@ -70,8 +71,7 @@ class Pipeline:
         self.states = States(plan.devices, plan.states, uplink)
         self.fleet = Fleet(self.states)
         self.desk = Desk(
-            plan.routes,
-            plan.receivers,
+            plan.policy,
             self.fleet,
             next_incident=past.next_incident,
             next_message=past.next_message,
@@ -92,7 +92,7 @@ class Pipeline:
         records.extend(_new(self.plan.devices.keys() - past.states.keys(), now))
         self.states.start(now)
         self._new_book()
-        self.desk.restore(past.incidents, now)
+        self.desk.restore(past.incidents, past.silences, now)
         own = {f"{OWN}{name}" for name in OWN_TROUBLES}
         self.desk.end_rules_except([*self.book.rules, *own], now)
         self.desk.on_signals(self.book.restore(self.desk.firing()), now)
@@ -183,8 +183,10 @@ class Pipeline:
         )
         self.desk.on_signals([signal], now)
 
-    def acknowledge(self, id_: IncidentId, author: str, now: Instant) -> Step:
-        self.desk.acknowledge(id_, author, now)
+    def by_hand(self, act: Callable[[Desk], object], now: Instant) -> Step:
+        """Something that a person does at the desk."""
+        act(self.desk)
+        self.desk.on_tick(now)
         return self._step(Changes())
 
     def reload(self, plan: Plan, uplink: Uplink, now: Instant) -> Step:
@@ -196,7 +198,7 @@ class Pipeline:
         self.states.settings, self.states.uplink = plan.states, uplink
         self.states.reload(plan.devices)
         self.states.start(now)
-        self.desk.reload(plan.routes, plan.receivers)
+        self.desk.reload(plan.policy)
         self._new_book()
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
         self.desk.on_signals(self.book.restore(self.desk.firing()), now)

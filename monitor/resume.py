@@ -7,9 +7,11 @@ import sqlite3
 from dataclasses import dataclass
 
 from monitor.alerts.incident import Alert, Fingerprint, Incident
+from monitor.alerts.suppress import Silence
 from monitor.model import DeviceId, IncidentId, Severity, State, WallMs
 from monitor.notifiers.notice import Notice, OutboxEntry
 from monitor.pipeline import Past
+from monitor.select import Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ def resume(db: sqlite3.Connection) -> Saved:
             states=_states(db),
             memberships={DeviceId(r[0]): r[1:] for r in db.execute(_MEMBERSHIPS)},
             incidents=_incidents(db),
+            silences=_silences(db),
             next_incident=IncidentId(last_incident + 1),
             next_message=last_message + 1,
         ),
@@ -58,11 +61,12 @@ def _states(db: sqlite3.Connection) -> dict[DeviceId, tuple[State, WallMs]]:
 
 def _incidents(db: sqlite3.Connection) -> list[Incident]:
     rows = db.execute(
-        "SELECT id, opened, since, cause, severity, subject, place, grouping, receivers, acked_at, acked_by"
-        " FROM incident WHERE resolved IS NULL ORDER BY id"
+        "SELECT id, opened, since, cause, severity, subject, place, grouping, receivers, acked_at, acked_by,"
+        " ack_until FROM incident WHERE resolved IS NULL ORDER BY id"
     ).fetchall()
     incidents = []
-    for id_, opened, since, cause, severity, subject, place, grouping, receivers, acked_at, by in rows:
+    for row in rows:
+        id_, opened, since, cause, severity, subject, place, grouping, receivers, acked_at, by, until = row
         incident = Incident(
             id=IncidentId(id_),
             opened=WallMs(opened),
@@ -75,6 +79,7 @@ def _incidents(db: sqlite3.Connection) -> list[Incident]:
             receivers=tuple(json.loads(receivers)),
             acked_at=acked_at,
             acked_by=by,
+            ack_until=until,
         )
         for row in db.execute(
             "SELECT rule, key, cause, severity, since, labels, subject, place, device, detail, until"
@@ -86,7 +91,9 @@ def _incidents(db: sqlite3.Connection) -> list[Incident]:
         incident.told = {
             channel
             for (channel,) in db.execute(
-                "SELECT DISTINCT channel FROM outbox WHERE incident=? AND state != 'dead'", (id_,)
+                "SELECT channel FROM outbox WHERE incident=? AND state != 'dead'"
+                " UNION SELECT channel FROM told WHERE incident=?",
+                (id_, id_),
             )
         }
         last = db.execute(
@@ -95,12 +102,32 @@ def _incidents(db: sqlite3.Connection) -> list[Incident]:
         if last is not None:
             incident.last_offline = Notice.from_json(last[0]).offline
             incident.last_told = WallMs(last[1])
+        incident.steps_done = {
+            int(text.split()[0])
+            for (text,) in db.execute(
+                "SELECT text FROM incident_event WHERE incident=? AND kind='escalated'", (id_,)
+            )
+        }
+        (incident.last_progress,) = db.execute(
+            "SELECT max(created) FROM outbox WHERE incident=? AND kind='progress'", (id_,)
+        ).fetchone()
         incidents.append(incident)
     return incidents
 
 
+def _silences(db: sqlite3.Connection) -> list[Silence]:
+    """All of them: those that are over keep their numbers from being given again."""
+    return [
+        Silence(id_, Selector(json.loads(match)), author, reason, WallMs(begins), WallMs(ends))
+        for id_, match, author, reason, begins, ends in db.execute(
+            "SELECT id, match, author, reason, begins, ends FROM silence"
+        )
+    ]
+
+
 def _alert(row: tuple[str, str, str, int, int, str, str, str, str | None, str, int | None]) -> Alert:
     rule, key, cause, severity, since, labels, subject, place, device, detail, until = row
+    offline = (DeviceId(device),) if device and cause.startswith("device_") else ()
     return Alert(
         fingerprint=Fingerprint(rule, _pairs(key)),
         cause=cause,
@@ -110,7 +137,8 @@ def _alert(row: tuple[str, str, str, int, int, str, str, str, str | None, str, i
         subject=subject,
         place=place,
         device=DeviceId(device) if device else None,
-        offline=(DeviceId(device),) if device and cause.startswith("device_") else (),
+        offline=offline,
+        offline_set=frozenset(offline),
         detail=detail,
         until=WallMs(until) if until is not None else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from monitor.alerts.policy import Policy
 from monitor.alerts.routes import RouteSettings
 from monitor.model import IncidentId
 from monitor.notifiers.notice import NoticeKind
@@ -51,12 +52,12 @@ def town(
     routes: list[RouteSettings] | None = None,
     states: StateSettings | None = None,
     tick_ms: int = 250,
+    policy: Policy | None = None,
 ) -> World:
     """A town where everything is up and has been measured."""
     settings = WorldSettings(
         rules=RULES if rules is None else rules,
-        routes=routes or [route()],
-        receivers={"oncall": ["sms", "wecom"]},
+        policy=policy or Policy(routes or [route()], {"oncall": ["sms", "wecom"], "boss": ["boss-sms"]}),
         tick_ms=tick_ms,
         states=states or StateSettings.model_validate({"boot_grace": "20s"}),
     )

@@ -70,7 +70,7 @@ class Fleet(RuleBasedStateMachine):
     @rule()
     def acknowledge(self):
         for incident in list(self.world.pipeline.desk.incidents)[:1]:
-            self.world.pipeline.acknowledge(incident, "somebody", self.world.clock.now())
+            self.world.by_hand(lambda desk, now, i=incident: desk.acknowledge(i, "somebody", now))
 
     @invariant()
     def nobody_is_told_of_an_end_without_a_beginning_or_after_it(self):

@@ -1,35 +1,27 @@
 """The incident desk: signals in; incidents, their books and messages out.
 
 Each step's output (``take``) is written to the ledger in one transaction by the caller, messages with the
-change that caused them. Who was told is known by channel, and whoever was told that something broke is told
-that it ended, whatever became of routes, receivers and the process in between.
+change that caused them. The desk opens, gathers, merges and ends incidents; ``telling`` decides who hears of
+them and when.
 """
 
 from __future__ import annotations
 
-import heapq
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from monitor.alerts.facts import FleetView, notice_of, offline_of, title_of
-from monitor.alerts.grouping import group_of, home_of
-from monitor.alerts.incident import Alert, Fingerprint, Incident
-from monitor.alerts.routes import RouteSettings, Routing, find_route
-from monitor.model import DeviceId, IncidentId, Instant, MonoMs, WallMs
-from monitor.notifiers.notice import NoticeKind, OutboxEntry
+from monitor.alerts.facts import FleetView, title_of
+from monitor.alerts.grouping import group_of, home_of, swallowed_by
+from monitor.alerts.incident import Alert, Fingerprint, Incident, Pace
+from monitor.alerts.output import Output
+from monitor.alerts.policy import Policy
+from monitor.alerts.routes import Routing, find_route
+from monitor.alerts.suppress import Silence
+from monitor.alerts.telling import Teller
+from monitor.model import DeviceId, IncidentId, Instant, Tags, WallMs
 from monitor.rules.base import Rate, Signal
-from monitor.storage.ledger.records import AlertSaved, IncidentEvent, IncidentSaved, MessageQueued, Record
-
-
-@dataclass(slots=True)
-class Output:
-    """What one step made: for the ledger, and, once that has committed, for the lanes."""
-
-    records: list[Record] = field(default_factory=list)
-    messages: list[OutboxEntry] = field(default_factory=list)
-    opened: list[Incident] = field(default_factory=list)
-    resolved: list[Incident] = field(default_factory=list)
+from monitor.storage.ledger.records import AlertSaved, IncidentEvent, IncidentSaved, SilenceSaved
 
 
 class UnknownIncident(Exception):
@@ -40,32 +32,24 @@ class Desk:
     """All open incidents."""
 
     def __init__(
-        self,
-        routes: Sequence[RouteSettings],
-        receivers: Mapping[str, Sequence[str]],
-        fleet: FleetView,
-        *,
-        next_incident: IncidentId,
-        next_message: int,
+        self, policy: Policy, fleet: FleetView, *, next_incident: IncidentId, next_message: int
     ) -> None:
-        self.routes = routes
-        self.receivers = receivers
+        self.policy = policy
         self.fleet = fleet
         self.incidents: dict[IncidentId, Incident] = {}
         self._next_incident = next_incident
-        self._next_message = next_message
         self._alerts: dict[Fingerprint, IncidentId] = {}
         self._by_device: dict[DeviceId, IncidentId] = {}
         self._closing: dict[IncidentId, str] = {}
-        self._due: list[tuple[MonoMs, IncidentId]] = []
         self._out = Output()
+        self.teller = Teller(policy, fleet, self.incidents, lambda: self._out, next_message)
         self.rate_now: Callable[[Fingerprint], Rate | None] = lambda fingerprint: None
         """The rate of an alert's group as it stands: for the message that all is well again."""
 
-    def reload(self, routes: Sequence[RouteSettings], receivers: Mapping[str, Sequence[str]]) -> None:
+    def reload(self, policy: Policy) -> None:
         """New routes are for new alerts; open incidents keep theirs, as far as their receivers remain."""
-        self.routes = routes
-        self.receivers = receivers
+        self.policy = policy
+        self.teller.reload(policy)
 
     def take(self) -> Output:
         """What has been made since the last call."""
@@ -74,8 +58,9 @@ class Desk:
 
     # ---------------------------------------------------------------- a restart
 
-    def restore(self, incidents: Iterable[Incident], now: Instant) -> None:
+    def restore(self, incidents: Iterable[Incident], silences: Iterable[Silence], now: Instant) -> None:
         """Take up the open incidents of the last run, with their pacing."""
+        self.teller.gate.silences = {silence.id: silence for silence in silences}
         for incident in incidents:
             self.incidents[incident.id] = incident
             for alert in incident.open_alerts():
@@ -83,18 +68,13 @@ class Desk:
             if not incident.open_alerts():
                 self._closing[incident.id] = ""
             lead = incident.lead()
-            routing = find_route(self.routes, lead.all_labels())
-            self._set_pace(incident, routing)
-            if incident.last_told is None:
-                self._schedule(incident, int(incident.group_wait_s * 1000), now)
-            else:
-                ago = max(0, now.wall - incident.last_told)
-                incident.last_notice = MonoMs(now.mono - ago)
-                self._schedule(incident, max(0, int(incident.repeat_interval_s * 1000) - ago), now)
+            self._set_pace(incident, find_route(self.policy.routes, lead.all_labels()))
+            incident.level = self.policy.level_of(lead)
+            self.teller.restored(incident, now)
 
-    def firing(self) -> dict[str, list[tuple[tuple[tuple[str, str], ...], WallMs]]]:
+    def firing(self) -> dict[str, list[tuple[Tags, WallMs]]]:
         """The open alerts by rule: for rules to take up."""
-        found: dict[str, list[tuple[tuple[tuple[str, str], ...], WallMs]]] = {}
+        found: dict[str, list[tuple[Tags, WallMs]]] = {}
         for incident in self.incidents.values():
             for alert in incident.open_alerts():
                 found.setdefault(alert.fingerprint.rule, []).append((alert.fingerprint.key, alert.since))
@@ -120,14 +100,28 @@ class Desk:
             else:
                 self._begin(Alert.of(signal), now)
 
+    def on_tick(self, now: Instant) -> None:
+        if self._closing:
+            self._close(now)
+        self.teller.on_tick(now)
+        for id_ in self.teller.take_ended():
+            incident = self.incidents.get(id_)
+            if incident is not None and not incident.open_alerts():
+                self._resolve(incident, now, "told by digest")
+
     def _begin(self, alert: Alert, now: Instant) -> None:
-        routing = find_route(self.routes, alert.all_labels())
+        routing = find_route(self.policy.routes, alert.all_labels())
         group = group_of(alert, routing)
         incident = home_of(alert, group, self.incidents, self._by_device, self.fleet, now)
         if incident is None:
             incident = self._open(alert, group, routing, now)
         else:
             self._join(incident, alert, routing, now)
+        self._add(incident, alert, now)
+        if alert.cause == "power_cut":
+            self._swallow(incident, alert, now)
+
+    def _add(self, incident: Incident, alert: Alert, now: Instant) -> None:
         incident.alerts[alert.fingerprint] = alert
         incident.joined_last = now.mono
         incident.cause, incident.subject, incident.place = title_of(incident, self.fleet)
@@ -146,39 +140,56 @@ class Desk:
             place=alert.place,
             group=group,
             receivers=routing.receivers if routing else (),
+            level=self.policy.level_of(alert),
         )
         self._next_incident = IncidentId(self._next_incident + 1)
         self._set_pace(incident, routing)
         self.incidents[incident.id] = incident
-        self._schedule(incident, int(incident.group_wait_s * 1000), now)
+        self.teller.opened(incident, now)
         self._out.opened.append(incident)
         return incident
 
     def _set_pace(self, incident: Incident, routing: Routing | None) -> None:
         if routing is not None:
-            incident.group_wait_s = routing.route.group_wait
-            incident.group_interval_s = routing.route.group_interval
-            incident.repeat_interval_s = routing.route.repeat_interval
+            route = routing.route
+            incident.pace = Pace(route.group_wait, route.group_interval, route.repeat_interval)
 
     def _join(self, incident: Incident, alert: Alert, routing: Routing | None, now: Instant) -> None:
         incident.since = min(incident.since, alert.since)
         new = tuple(r for r in (routing.receivers if routing else ()) if r not in incident.receivers)
         incident.receivers += new
-        graver = alert.severity > incident.severity
-        if graver:
+        if alert.severity > incident.severity:
             incident.severity = alert.severity
-        if routing is not None and (graver or new):
-            self._schedule(incident, int(routing.route.group_wait * 1000), now)
-        else:
-            self._schedule_change(incident, now)
+            incident.level = self.policy.level_of(alert) or incident.level
+        if routing is not None and new:
+            self.teller.schedule(incident, int(routing.route.group_wait * 1000), now)
+        self.teller.changed(incident, now)
+
+    def _swallow(self, incident: Incident, cut: Alert, now: Instant) -> None:
+        """A power cut was recognised: the incidents that its victims opened, and nobody has heard of, were
+        the same case."""
+        for other in swallowed_by(incident, cut, self.incidents.values()):
+            for alert in other.open_alerts():
+                self._out.records.append(_alert_record(replace(alert, until=now.wall), other.id))
+                if alert.device is not None:
+                    self._by_device.pop(alert.device, None)
+                self._add(incident, alert, now)
+            incident.receivers += tuple(r for r in other.receivers if r not in incident.receivers)
+            incident.since = min(incident.since, other.since)
+            other.resolved = now.wall
+            del self.incidents[other.id]
+            self._save(other)
+            self._event(other.id, now, "merged", text=f"into #{incident.id}")
+            self._out.resolved.append(other)
+        self._save(incident)
 
     def _update(self, incident: Incident, fingerprint: Fingerprint, signal: Signal, now: Instant) -> None:
         alert = incident.alerts[fingerprint]
-        grown = not set(signal.offline) <= set(alert.offline)
+        grown = not set(signal.offline) <= alert.offline_set
         alert.rate, alert.offline = signal.rate, signal.offline
         alert.offline_set = frozenset(signal.offline)
         if grown:
-            self._schedule_change(incident, now)
+            self.teller.changed(incident, now)
 
     def _end(self, fingerprint: Fingerprint, now: Instant, why: str = "") -> None:
         incident = self.incidents[self._alerts.pop(fingerprint)]
@@ -191,56 +202,6 @@ class Desk:
             self._closing[incident.id] = why
             self._close(now)
 
-    def _index(self, alert: Alert, incident: Incident) -> None:
-        self._alerts[alert.fingerprint] = incident.id
-        if alert.device is not None:
-            self._by_device.setdefault(alert.device, incident.id)
-
-    # ---------------------------------------------------------------- messages
-
-    def _schedule(self, incident: Incident, in_ms: int, now: Instant) -> None:
-        due = MonoMs(now.mono + in_ms)
-        if incident.next_notice is None or due < incident.next_notice:
-            incident.next_notice = due
-            heapq.heappush(self._due, (due, incident.id))
-
-    def _schedule_change(self, incident: Incident, now: Instant) -> None:
-        """Something to add: not before ``group_interval`` after the last message."""
-        if incident.last_notice is not None:
-            due = incident.last_notice + int(incident.group_interval_s * 1000)
-            self._schedule(incident, max(0, due - now.mono), now)
-
-    def on_tick(self, now: Instant) -> None:
-        if self._closing:
-            self._close(now)
-        while self._due and self._due[0][0] <= now.mono:
-            due, id_ = heapq.heappop(self._due)
-            incident = self.incidents.get(id_)
-            if incident is not None and incident.next_notice == due:
-                incident.next_notice = None
-                self._tell(incident, now)
-
-    def _tell(self, incident: Incident, now: Instant) -> None:
-        """Tell those who have not been told yet, and the others what has changed or still is."""
-        offline = offline_of(incident, self.fleet)
-        changed = len(offline) > incident.last_offline or incident.last_notice is None
-        repeat = (
-            incident.acked_at is None
-            and incident.last_notice is not None
-            and now.mono - incident.last_notice >= incident.repeat_interval_s * 1000
-        )
-        for channel in self._channels(incident):
-            if channel not in incident.told:
-                self._queue(incident, NoticeKind.OPENED, channel, offline, now)
-            elif changed:
-                self._queue(incident, NoticeKind.CHANGED, channel, offline, now)
-            elif repeat:
-                self._queue(incident, NoticeKind.REPEATED, channel, offline, now)
-        incident.last_offline = max(incident.last_offline, len(offline))
-        if changed or repeat:
-            incident.last_notice, incident.last_told = now.mono, now.wall
-        self._schedule(incident, int(incident.repeat_interval_s * 1000), now)
-
     def _close(self, now: Instant) -> None:
         """Resolve what is over. A switch that is back is not the end while the cameras behind it are still to
         answer: each comes back, or is ``down`` by itself after the boot grace."""
@@ -250,7 +211,8 @@ class Desk:
                 del self._closing[id_]
             elif not any(a.device and self.fleet.behind(a.device) for a in incident.alerts.values()):
                 del self._closing[id_]
-                self._resolve(incident, now, why)
+                if not self.teller.end_in_digest(incident, now):
+                    self._resolve(incident, now, why)
 
     def _resolve(self, incident: Incident, now: Instant, why: str) -> None:
         incident.resolved = now.wall
@@ -260,36 +222,61 @@ class Desk:
         del self.incidents[incident.id]
         self._save(incident)
         self._event(incident.id, now, "resolved", text=why)
-        for channel in sorted(incident.told):
-            self._queue(incident, NoticeKind.RESOLVED, channel, [], now)
+        if why != "told by digest":
+            self.teller.tell_end(incident, now)
         self._out.resolved.append(incident)
 
-    def _channels(self, incident: Incident) -> list[str]:
-        names = dict.fromkeys(c for r in incident.receivers for c in self.receivers.get(r, ()))
-        return list(names)
-
-    def _queue(
-        self, incident: Incident, kind: NoticeKind, channel: str, offline: list[DeviceId], now: Instant
-    ) -> None:
-        notice = notice_of(incident, kind, offline, self.fleet, now.wall)
-        entry = OutboxEntry(self._next_message, channel, notice, now.wall)
-        self._next_message += 1
-        incident.told.add(channel)
-        self._out.messages.append(entry)
-        self._out.records.append(
-            MessageQueued(entry.id, incident.id, channel, kind.value, notice.to_json(), now.wall)
-        )
+    def _index(self, alert: Alert, incident: Incident) -> None:
+        self._alerts[alert.fingerprint] = incident.id
+        if alert.device is not None:
+            self._by_device.setdefault(alert.device, incident.id)
 
     # ---------------------------------------------------------------- people
 
-    def acknowledge(self, id_: IncidentId, author: str, now: Instant) -> Incident:
-        """Somebody works on it: it is not repeated any more."""
+    def acknowledge(
+        self, id_: IncidentId, author: str, now: Instant, until: WallMs | None = None
+    ) -> Incident:
+        """Somebody works on it: no repetition and no escalation, until then or for good."""
+        incident = self._incident(id_)
+        incident.acked_at, incident.acked_by, incident.ack_until = now.wall, author, until
+        self._save(incident)
+        self._event(id_, now, "acknowledged", author)
+        self.teller.schedule(incident, 0, now)
+        return incident
+
+    def note(self, id_: IncidentId, kind: str, author: str, text: str, now: Instant) -> None:
+        """Something for the record: a ``note``, or the ``cause`` that was found."""
+        self._incident(id_)
+        self._event(id_, now, kind, author, text)
+
+    def resolve(self, id_: IncidentId, author: str, text: str, now: Instant) -> None:
+        """A person says that it is over. Alerts that still fire open a new incident when they fire anew."""
+        incident = self._incident(id_)
+        self._event(id_, now, "resolved by hand", author, text)
+        for alert in incident.open_alerts():
+            self._end(alert.fingerprint, now, f"by {author}")
+        if incident.id in self.incidents:
+            self._closing.pop(id_, None)
+            self._resolve(incident, now, f"by {author}")
+
+    def silence(self, silence: Silence) -> None:
+        """Begin, change or end a silence."""
+        self.teller.gate.silences[silence.id] = silence
+        self._out.records.append(
+            SilenceSaved(
+                silence.id,
+                json.dumps(silence.match.source, ensure_ascii=False),
+                silence.author,
+                silence.reason,
+                silence.begins,
+                silence.ends,
+            )
+        )
+
+    def _incident(self, id_: IncidentId) -> Incident:
         incident = self.incidents.get(id_)
         if incident is None:
             raise UnknownIncident(f"no open incident #{id_}")
-        incident.acked_at, incident.acked_by = now.wall, author
-        self._save(incident)
-        self._event(id_, now, "acknowledged", author)
         return incident
 
     # ---------------------------------------------------------------- books
@@ -309,6 +296,8 @@ class Desk:
                 incident.receivers,
                 incident.acked_at,
                 incident.acked_by,
+                incident.ack_until,
+                incident.level.name if incident.level is not None else "",
             )
         )
 

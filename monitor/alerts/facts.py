@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from monitor.alerts.incident import Alert, Incident
-from monitor.model import Device, DeviceId, State, WallMs
+from monitor.model import Device, DeviceId, Severity, State, WallMs
 from monitor.notifiers.notice import DeviceLine, Notice, NoticeKind, RateLine
 
 WORST = 10
@@ -41,6 +41,9 @@ def offline_of(incident: Incident, fleet: FleetView) -> list[DeviceId]:
     alerts = incident.open_alerts()
     causes = [a.device for a in alerts if a.device is not None and a.offline]
     found = dict.fromkeys(causes)
+    for alert in alerts:
+        if alert.cause == "power_cut":
+            found.update(dict.fromkeys(alert.offline))
     for device in causes:
         found.update(dict.fromkeys(fleet.behind(device)))
     if not causes:
@@ -58,6 +61,9 @@ class Title(NamedTuple):
 def title_of(incident: Incident, fleet: FleetView) -> Title:
     """What the incident is about: the one device that fell; several, by the place they share; else the
     gravest of its alerts."""
+    lead = incident.lead()
+    if lead.cause == "power_cut":
+        return Title(lead.cause, lead.subject, lead.place)
     fallen = [a for a in incident.open_alerts() if a.device is not None and a.offline]
     if len(fallen) > 1:
         devices = [device for a in fallen if a.device and (device := fleet.device(a.device))]
@@ -65,12 +71,17 @@ def title_of(incident: Incident, fleet: FleetView) -> Title:
         area = areas.pop() if len(areas) == 1 else ""
         site = sites.pop() if len(sites) == 1 else ""
         return Title("devices_down", site or area, area if site else "")
-    lead = fallen[0] if fallen else incident.lead()
+    lead = fallen[0] if fallen else lead
     return Title(lead.cause, lead.subject, lead.place)
 
 
 def notice_of(
-    incident: Incident, kind: NoticeKind, offline: list[DeviceId], fleet: FleetView, at: WallMs
+    incident: Incident,
+    kind: NoticeKind,
+    offline: list[DeviceId],
+    fleet: FleetView,
+    at: WallMs,
+    detail: str = "",
 ) -> Notice:
     lead = incident.lead()
     alerts = incident.alerts.values() if kind is NoticeKind.RESOLVED else incident.open_alerts()
@@ -89,8 +100,26 @@ def notice_of(
         counted=_counted(incident, lead, fleet),
         rates=tuple(_rate_line(a) for a in rates),
         devices=tuple(_lines(offline, fleet)),
-        detail=_detail(alerts, lead),
+        detail=detail or _detail(alerts, lead),
         acked_by=incident.acked_by,
+    )
+
+
+def digest_notice(incidents: list[Incident], ended: int, fleet: FleetView, at: WallMs) -> Notice:
+    """A storm in one message: how many incidents, where, and the worst."""
+    offline = list(dict.fromkeys(d for incident in incidents for d in offline_of(incident, fleet)))
+    areas = dict.fromkeys(device.area for d in offline if (device := fleet.device(d)) and device.area)
+    return Notice(
+        kind=NoticeKind.DIGEST,
+        severity=max((i.severity for i in incidents), default=Severity.INFO),
+        cause="storm",
+        subject="、".join(list(areas)[:5]) + ("…" if len(areas) > 5 else ""),
+        at=at,
+        since=min((i.since for i in incidents), default=None),
+        offline=len(offline),
+        devices=tuple(_lines(offline, fleet)),
+        incidents=len(incidents),
+        ended=ended,
     )
 
 

@@ -8,7 +8,7 @@ begin close together are one case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from monitor.alerts.facts import FleetView
 from monitor.alerts.incident import Alert, Incident
@@ -38,6 +38,9 @@ def home_of(
     now: Instant,
 ) -> Incident | None:
     """The open incident that the alert belongs to, or ``None``: it opens its own."""
+    if alert.cause == "power_cut":
+        # Feeders and sites that go dark together are one cut.
+        return next((i for i in incidents.values() if i.cause == "power_cut" and _is_young(i, now)), None)
     if alert.rate is not None:
         cause = _cause_of_breach(alert, by_device, fleet)
         if cause is not None:
@@ -73,5 +76,23 @@ def _cause_of_breach(
 def _is_young(incident: Incident, now: Instant) -> bool:
     return (
         incident.joined_last is not None
-        and now.mono - incident.joined_last <= incident.group_interval_s * 1000
+        and now.mono - incident.joined_last <= incident.pace.group_interval * 1000
     )
+
+
+def swallowed_by(incident: Incident, cut: Alert, incidents: Iterable[Incident]) -> list[Incident]:
+    """The untold incidents that are only about victims of the power cut."""
+    return [
+        other
+        for other in incidents
+        if other is not incident
+        and not other.told
+        and (alerts := other.open_alerts())
+        and all(_is_victim(alert, cut) for alert in alerts)
+    ]
+
+
+def _is_victim(alert: Alert, cut: Alert) -> bool:
+    if alert.device is not None:
+        return alert.device in cut.offline_set
+    return alert.rate is not None and holds_without(alert.rate, alert.offline, set(cut.offline))

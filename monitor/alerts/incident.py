@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from monitor.alerts.service import LevelSettings
 from monitor.model import DeviceId, IncidentId, MonoMs, Severity, Tags, WallMs
 from monitor.rules.base import Rate, Signal
 
@@ -64,6 +65,14 @@ class Alert:
         return labels
 
 
+class Pace(NamedTuple):
+    """How messages about an incident are paced, in seconds (see ``routes.RouteSettings``)."""
+
+    group_wait: float = 0.0
+    group_interval: float = 300.0
+    repeat_interval: float = 4 * 3600.0
+
+
 @dataclass(slots=True)
 class Incident:
     """The case people work on: opened by one cause, gathers its alerts."""
@@ -83,23 +92,33 @@ class Incident:
     resolved: WallMs | None = None
     acked_at: WallMs | None = None
     acked_by: str = ""
+    ack_until: WallMs | None = None
+    """The acknowledgement holds until then; ``None``: until the end."""
     told: set[str] = field(default_factory=set)
     """The channels that took (or still hold) a message about it."""
     last_told: WallMs | None = None
     last_offline: int = 0
     """How many devices the last message spoke of."""
-    # pacing, in memory only
+    last_progress: WallMs | None = None
+    steps_done: set[int] = field(default_factory=set)
+    """Rungs of the ladder that were taken."""
+    # in memory only: what follows from the configuration and the clock
+    pace: Pace = field(default_factory=Pace)
+    level: LevelSettings | None = None
+    held: str = ""
+    """Why it is not told now."""
     joined_last: MonoMs | None = None
     next_notice: MonoMs | None = None
     last_notice: MonoMs | None = None
-    group_wait_s: float = 0.0
-    group_interval_s: float = 300.0
-    repeat_interval_s: float = 14400.0
 
     def open_alerts(self) -> list[Alert]:
         return [alert for alert in self.alerts.values() if alert.until is None]
 
+    def is_acknowledged(self, now: WallMs) -> bool:
+        return self.acked_at is not None and (self.ack_until is None or now < self.ack_until)
+
     def lead(self) -> Alert:
-        """The alert that names the incident: of the gravest, the first; a device's before a rate's."""
+        """The alert that names the incident: a power cut, else a device's before a rate's, the gravest, the
+        first."""
         alerts = self.open_alerts() or list(self.alerts.values())
-        return min(alerts, key=lambda a: (a.rate is not None, -a.severity, a.since))
+        return min(alerts, key=lambda a: (a.cause != "power_cut", a.rate is not None, -a.severity, a.since))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -46,7 +47,7 @@ class RosterSettings(Section):
     @model_validator(mode="after")
     def _overrides_do_not_overlap(self) -> Self:
         ordered = sorted(self.overrides, key=lambda o: o.begin)
-        for earlier, later in zip(ordered, ordered[1:], strict=False):
+        for earlier, later in pairwise(ordered):
             if later.begin < earlier.end:
                 raise ValueError(
                     f"two overrides overlap: {earlier.member} until {earlier.end}, {later.member} from "

@@ -21,7 +21,13 @@ class NoticeKind(StrEnum):
     CHANGED = "changed"
     """The incident has grown or shrunk since the last message."""
     REPEATED = "repeated"
+    ESCALATED = "escalated"
+    """The time allowed runs out: the next ones are told."""
+    PROGRESS = "progress"
+    """How things stand, for the customer."""
     RESOLVED = "resolved"
+    DIGEST = "digest"
+    """A storm: many incidents in one message."""
     TEST = "test"
 
 
@@ -71,6 +77,9 @@ class Notice:
     detail: str = ""
     """Free words where no field fits (a threshold's value, our own trouble)."""
     acked_by: str = ""
+    incidents: int = 0
+    """For a digest: how many incidents opened; ``ended`` how many ended."""
+    ended: int = 0
 
     def to_json(self) -> str:
         return _JSON(self).model_dump_json(exclude_defaults=True)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 RULES = {
     "online_rate": "monitor.rules.online_rate:OnlineRateRule",
+    "power_cut": "monitor.rules.power_cut:PowerCutRule",
     "threshold": "monitor.rules.threshold:ThresholdRule",
 }
 

@@ -98,6 +98,8 @@ class Rule(Protocol):
     """One ``[[rule]]`` at work. The book (``rules.book``) hands it only what it asked for."""
 
     Settings: ClassVar[type[RuleSettings]]
+    rank: ClassVar[int]
+    """Rules with a lower rank are evaluated first: 0 for causes, 1 for devices, 2 for groups."""
     metrics: Sequence[str]
     """The readings it wants to see; empty for rules over states."""
 

@@ -12,12 +12,12 @@ from monitor.states import Changes
 
 
 class RuleBook:
-    """All rules at work. Rules over single devices come first, so that the cause of a breach has its
-    incident before the breach asks for one."""
+    """All rules at work, in the order of their ranks, so that a cause has its incident before what it
+    brings about asks for one."""
 
     def __init__(self, settings: Sequence[RuleSettings], fleet: Fleet) -> None:
         self.rules: dict[str, Rule] = {}
-        for one in sorted(settings, key=lambda s: s.type == "online_rate"):
+        for one in sorted(settings, key=lambda s: rule_class(s.type).rank):
             self.rules[one.name] = rule_class(one.type)(one)
         self._by_metric: dict[str, list[Rule]] = {}
         for rule in self.rules.values():

@@ -75,6 +75,7 @@ class _Group:
 
 class OnlineRateRule:
     Settings: ClassVar[type[RuleSettings]] = OnlineRateSettings
+    rank: ClassVar[int] = 2
     metrics: Sequence[str] = ()
 
     def __init__(self, settings: OnlineRateSettings) -> None:

@@ -48,7 +48,7 @@ class _Group:
 
 class PowerCutRule:
     Settings: ClassVar[type[RuleSettings]] = PowerCutSettings
-    rank = 0
+    rank: ClassVar[int] = 0
     metrics: Sequence[str] = ()
 
     def __init__(self, settings: PowerCutSettings) -> None:
@@ -67,7 +67,7 @@ class PowerCutRule:
             for label in self.settings.by:
                 if not labels.get(label):
                     continue
-                key = ((label, labels[label]),)
+                key: Tags = ((label, labels[label]),)
                 group = self._groups.setdefault(key, _Group(key, device.area))
                 group.size += 1
                 if fleet.standing(device.id) is Standing.OFFLINE:

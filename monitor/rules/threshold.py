@@ -60,6 +60,7 @@ Key = tuple[DeviceId, Tags]
 
 class ThresholdRule:
     Settings: ClassVar[type[RuleSettings]] = ThresholdSettings
+    rank: ClassVar[int] = 1
 
     def __init__(self, settings: ThresholdSettings) -> None:
         self.settings = settings

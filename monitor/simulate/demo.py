@@ -258,7 +258,7 @@ class Demo:
         changes = 2 * sum(f.cut_off for f in found)
         self.console.print(
             f"\n{len(self.phone.received)} messages for {changes} changes of state "
-            f"(a message for each would have been {changes // max(1, len(self.phone.received))} times as many); "
+            f"(one for each would have been {changes // max(1, len(self.phone.received))} times as many); "
             f"each device is checked every {INTERVAL_S} s over {self.wires.check.upper()}."
         )
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from monitor.alerts.routes import RouteSettings
+from monitor.alerts.desk import Desk
+from monitor.alerts.policy import Policy
 from monitor.clock import ManualClock
 from monitor.model import Device, DeviceId, Instant, Kind, Reason, Result, State
 from monitor.notifiers.notice import OutboxEntry
@@ -35,8 +36,7 @@ _ALIVE_MS = 5000
 @dataclass(frozen=True, slots=True)
 class WorldSettings:
     rules: Sequence[RuleSettings]
-    routes: Sequence[RouteSettings]
-    receivers: Mapping[str, Sequence[str]]
+    policy: Policy
     states: StateSettings = field(default_factory=StateSettings)
     uplink: UplinkSettings = field(default_factory=UplinkSettings)
     interval_s: float = 10.0
@@ -82,7 +82,7 @@ class World:
 
     def _plan(self) -> Plan:
         s = self.settings
-        return Plan(self.devices, s.states, s.rules, s.routes, s.receivers)
+        return Plan(self.devices, s.states, s.rules, s.policy)
 
     def _load(self, now: Instant) -> None:
         self.schedule.load({"icmp": (self.settings.interval_s, list(self.devices))}, now)
@@ -106,6 +106,11 @@ class World:
         now = self.clock.now()
         self._carry(self.pipeline.reload(self._plan(), self.uplink, now))
         self._load(now)
+
+    def by_hand(self, act: Callable[[Desk, Instant], object]) -> None:
+        """Something that a person does at the desk."""
+        now = self.clock.now()
+        self._carry(self.pipeline.by_hand(lambda desk: act(desk, now), now))
 
     def advance(self, seconds: float) -> None:
         end = self.clock.now().mono + int(seconds * 1000)

@@ -93,13 +93,17 @@ class IncidentSaved:
     receivers: tuple[str, ...]
     acked_at: WallMs | None
     acked_by: str
+    ack_until: WallMs | None
+    level: str
+    """The service level that it falls under, by name."""
 
     sql = (
         "INSERT INTO incident (id, opened, since, resolved, cause, severity, subject, place, grouping,"
-        " receivers, acked_at, acked_by) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+        " receivers, acked_at, acked_by, ack_until, level) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (id) DO UPDATE SET since=excluded.since, resolved=excluded.resolved,"
         " cause=excluded.cause, severity=excluded.severity, subject=excluded.subject, place=excluded.place,"
-        " receivers=excluded.receivers, acked_at=excluded.acked_at, acked_by=excluded.acked_by"
+        " receivers=excluded.receivers, acked_at=excluded.acked_at, acked_by=excluded.acked_by,"
+        " ack_until=excluded.ack_until, level=excluded.level"
     )
 
     def values(self) -> tuple[Any, ...]:
@@ -116,6 +120,8 @@ class IncidentSaved:
             json.dumps(self.receivers, ensure_ascii=False),
             self.acked_at,
             self.acked_by,
+            self.ack_until,
+            self.level,
         )
 
 
@@ -187,6 +193,38 @@ class MessageQueued:
 
     def values(self) -> tuple[Any, ...]:
         return self.id, self.incident, self.channel, self.kind, self.notice, self.created
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The channel hears of the incident in a digest, which is a message about many."""
+
+    incident: IncidentId
+    channel: str
+
+    sql = "INSERT OR IGNORE INTO told (incident, channel) VALUES (?,?)"
+
+    def values(self) -> tuple[Any, ...]:
+        return self.incident, self.channel
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceSaved:
+    id: int
+    match: str
+    """The selector's source as JSON."""
+    author: str
+    reason: str
+    begins: WallMs
+    ends: WallMs
+
+    sql = (
+        "INSERT INTO silence (id, match, author, reason, begins, ends) VALUES (?,?,?,?,?,?)"
+        " ON CONFLICT (id) DO UPDATE SET ends=excluded.ends"
+    )
+
+    def values(self) -> tuple[Any, ...]:
+        return self.id, self.match, self.author, self.reason, self.begins, self.ends
 
 
 @dataclass(frozen=True, slots=True)

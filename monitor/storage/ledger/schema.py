@@ -56,6 +56,18 @@ STEPS = (
     );
     CREATE INDEX delivery_outbox ON delivery (outbox);
     """,
+    """
+    CREATE TABLE told (
+        incident INTEGER NOT NULL REFERENCES incident, channel TEXT NOT NULL,
+        PRIMARY KEY (incident, channel)
+    ) WITHOUT ROWID;
+    CREATE TABLE silence (
+        id INTEGER PRIMARY KEY, match TEXT NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL,
+        begins INTEGER NOT NULL, ends INTEGER NOT NULL
+    );
+    ALTER TABLE incident ADD COLUMN ack_until INTEGER;
+    ALTER TABLE incident ADD COLUMN level TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 VERSION = len(STEPS)
