@@ -84,7 +84,7 @@ def summary(checked: Checked) -> str:
         _count(len(inventory.areas), "area"),
         f"{_count(len(inventory.sites), 'site')} ({keys} key)",
         _count(len(config.rules), "rule"),
-        _count(len(config.routes), "route"),
+        _count(len(config.policy.routes), "route"),
         _count(len(config.channels), "channel"),
     ]
     return f"{', '.join(parts)}; {told}"

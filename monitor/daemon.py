@@ -19,7 +19,6 @@ import structlog
 
 from monitor import __version__
 from monitor.alerts.desk import UnknownIncident
-from monitor.alerts.policy import Policy
 from monitor.checks import Checks
 from monitor.clock import SystemClock
 from monitor.collectors.base import Collector, Env
@@ -295,5 +294,5 @@ def _plan(config: Config) -> Plan:
         config.inventory.devices,
         config.states,
         config.rules,
-        Policy(config.routes, {name: tuple(r.channels) for name, r in config.receivers.items()}),
+        config.policy,
     )

@@ -17,7 +17,12 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from monitor.alerts.maintenance import MaintenanceSettings
+from monitor.alerts.policy import StormSettings
+from monitor.alerts.roster import RosterSettings
 from monitor.alerts.routes import RouteSettings
+from monitor.alerts.service import LevelSettings
+from monitor.alerts.suppress import InhibitSettings
 from monitor.collectors import COLLECTORS, collector_class
 from monitor.config.daemon import DaemonSettings, KindSettings
 from monitor.config.wording import duration_text
@@ -114,6 +119,11 @@ def _parts() -> Iterator[str]:
         yield from _section(f'[[rule]] of type "{sort}"', rule_class(sort).Settings)
     yield from _section("[[route]]", RouteSettings)
     yield from _section("[receiver.NAME]", ReceiverSettings)
+    yield from _section("[roster.NAME]", RosterSettings)
+    yield from _section("[[level]]", LevelSettings)
+    yield from _section("[[inhibit]]", InhibitSettings)
+    yield from _section("[[maintenance]]", MaintenanceSettings)
+    yield from _section("[storm]", StormSettings)
     yield from _section("[channel.NAME]", ChannelSettings)
     for sink in get_args(get_args(SinkSettings)[0]):
         sort = get_args(sink.model_fields["type"].annotation)[0]

@@ -29,12 +29,14 @@ def test_notify(receiver: str, path: Path) -> None:
         config = load(path)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
-    settings = config.receivers.get(receiver)
-    if settings is None:
-        hint = suggest(receiver, config.receivers) or f"there are {', '.join(sorted(config.receivers))}"
+    policy = config.policy
+    known = {*policy.receivers, *policy.rosters}
+    if receiver not in known:
+        hint = suggest(receiver, sorted(known)) or f"there are {', '.join(sorted(known))}"
         raise click.ClickException(f'no receiver is called "{receiver}"; {hint}')
+    names = policy.channels([receiver], SystemClock().now().wall)
     try:
-        channels = [open_channel(name, config.channels[name]) for name in settings.channels]
+        channels = [open_channel(name, config.channels[name]) for name in names]
     except SecretError as error:
         raise click.ClickException(str(error)) from None
     results = asyncio.run(send_test(channels, config.daemon.language, config.daemon.zone, SystemClock()))

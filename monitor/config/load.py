@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from monitor.alerts.routes import RouteSettings
+from monitor.alerts.policy import Policy
 from monitor.collectors.base import CheckSettings
 from monitor.config import references, sections
+from monitor.config.alerting import check_alerting, read_alerting
 from monitor.config.daemon import DaemonSettings, KindSettings
 from monitor.config.files import read_sources
 from monitor.config.fleet import read_inventory
 from monitor.inventory import Inventory
 from monitor.model import Kind
-from monitor.notifiers.settings import ChannelSettings, ReceiverSettings
+from monitor.notifiers.settings import ChannelSettings
 from monitor.problems import ConfigError, Findings, Place, Problem
 from monitor.rules.base import RuleSettings
 from monitor.states import StateSettings
@@ -36,8 +37,7 @@ class Config:
     """Of every kind."""
     inventory: Inventory
     rules: tuple[RuleSettings, ...]
-    routes: tuple[RouteSettings, ...]
-    receivers: Mapping[str, ReceiverSettings]
+    policy: Policy
     channels: Mapping[str, ChannelSettings]
     sink: SinkSettings
     warnings: tuple[Problem, ...] = ()
@@ -78,9 +78,7 @@ def read(path: Path | str) -> Reading:
     kinds = sections.kinds(sources, findings)
     inventory, inventory_files = read_inventory(sources, kinds, findings)
     rules = sections.rules(sources, findings)
-    routes = sections.listed("route", RouteSettings, sources, findings)
-    receiver_entries = sources.named("receiver", findings)
-    receivers = sections.named(receiver_entries, ReceiverSettings, findings)
+    alerting = read_alerting(sources, findings)
     channel_entries = sources.named("channel", findings)
     channels = sections.named(channel_entries, ChannelSettings, findings, private=True)
     sink: SinkSettings = sections.variant("sink", SinkSettings, NullSinkSettings(), sources, findings)
@@ -94,8 +92,7 @@ def read(path: Path | str) -> Reading:
     )
     if sources.whole:
         references.check_rules(rules, inventory, findings)
-        references.check_routes(routes, rules, receiver_entries, findings)
-        references.check_receivers(receivers, receiver_entries, channel_entries, findings)
+        check_alerting(alerting, rules, channel_entries, findings)
     problems = tuple(findings.problems)
     placed = {name: (channel_entries[name].place, channel) for name, channel in channels.items()}
     if findings.errors:
@@ -109,8 +106,7 @@ def read(path: Path | str) -> Reading:
         kinds=MappingProxyType(kinds),
         inventory=inventory,
         rules=tuple(rule for _, rule in rules),
-        routes=tuple(route for _, route in routes),
-        receivers=MappingProxyType(receivers),
+        policy=alerting.policy(),
         channels=MappingProxyType(channels),
         sink=sink,
         warnings=problems,

@@ -84,9 +84,18 @@ class ChannelSettings(Section):
 
 
 class ReceiverSettings(Section):
-    """A named list of channels: who a route can address."""
+    """A named list of channels, or whoever is on duty: whom a route can address."""
 
-    channels: list[str] = Field(min_length=1)
+    channels: list[str] = Field(default_factory=list)
+    """Channels, all of which are told."""
+    roster: str = ""
+    """Instead of channels: whoever is on duty by this ``[roster.NAME]``."""
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if bool(self.channels) == bool(self.roster):
+            raise ValueError("give either channels (at least one) or roster")
+        return self
 
 
 def _unmatched(channel: ChannelSettings) -> list[str]:

@@ -1,0 +1,163 @@
+"""The sections that say whom to tell and when: routes, receivers, rosters, levels, inhibition, maintenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.alerts.maintenance import MaintenanceSettings
+from monitor.alerts.policy import Policy, StormSettings
+from monitor.alerts.roster import RosterSettings
+from monitor.alerts.routes import RouteSettings, find_route
+from monitor.alerts.service import LevelSettings
+from monitor.alerts.suppress import InhibitSettings
+from monitor.config import sections
+from monitor.config.files import Entry, Sources
+from monitor.model import Severity
+from monitor.notifiers.settings import ReceiverSettings
+from monitor.problems import Findings, Place, suggest
+from monitor.rules.base import RuleSettings
+
+Placed = Sequence[tuple[Entry, RuleSettings]]
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """What was read, each with its place."""
+
+    routes: list[tuple[Entry, RouteSettings]]
+    inhibits: list[tuple[Entry, InhibitSettings]]
+    maintenance: list[tuple[Entry, MaintenanceSettings]]
+    levels: list[tuple[Entry, LevelSettings]]
+    rosters: dict[str, RosterSettings]
+    roster_entries: Mapping[str, Entry]
+    receivers: dict[str, ReceiverSettings]
+    receiver_entries: Mapping[str, Entry]
+    storm: StormSettings
+
+    def policy(self) -> Policy:
+        return Policy(
+            routes=tuple(route for _, route in self.routes),
+            receivers={name: tuple(r.channels) for name, r in self.receivers.items() if not r.roster},
+            rosters={
+                name: self.rosters[r.roster] for name, r in self.receivers.items() if r.roster in self.rosters
+            },
+            inhibits=tuple(inhibit for _, inhibit in self.inhibits),
+            maintenance=tuple(window for _, window in self.maintenance),
+            levels=tuple(level for _, level in self.levels),
+            storm=self.storm,
+        )
+
+
+def read_alerting(sources: Sources, findings: Findings) -> Alerting:
+    receivers = sources.named("receiver", findings)
+    rosters = sources.named("roster", findings)
+    return Alerting(
+        routes=sections.listed("route", RouteSettings, sources, findings),
+        inhibits=sections.listed("inhibit", InhibitSettings, sources, findings),
+        maintenance=sections.listed("maintenance", MaintenanceSettings, sources, findings),
+        levels=sections.listed("level", LevelSettings, sources, findings),
+        rosters=sections.named(rosters, RosterSettings, findings),
+        roster_entries=rosters,
+        receivers=sections.named(receivers, ReceiverSettings, findings),
+        receiver_entries=receivers,
+        storm=sections.single("storm", StormSettings, sources, findings),
+    )
+
+
+def check_alerting(
+    alerting: Alerting, rules: Placed, channels: Mapping[str, Entry], findings: Findings
+) -> None:
+    """Names that lead nowhere, alerts that nobody would hear of."""
+    named: set[str] = set()
+    for entry, route in alerting.routes:
+        named.add(route.receiver)
+        _receivers_exist([route.receiver], alerting, entry.place.at("receiver"), findings)
+    for entry, level in alerting.levels:
+        for number, step in enumerate(level.steps, start=1):
+            named.update(step.receivers)
+            place = entry.place.at(f"steps[{number}]", "receivers")
+            _receivers_exist(step.receivers, alerting, place, findings)
+        named.update(level.progress_to)
+        _receivers_exist(level.progress_to, alerting, entry.place.at("progress_to"), findings)
+    for name, roster in alerting.rosters.items():
+        place = alerting.roster_entries[name].place
+        named.update(roster.everybody())
+        for member in sorted(roster.everybody()):
+            _receivers_exist([member], alerting, place.at("members"), findings)
+            if member in alerting.receivers and alerting.receivers[member].roster:
+                findings.error(
+                    place.at("members"), f'"{member}" is a roster itself', "name a receiver with channels"
+                )
+    _check_receivers(alerting, named, channels, findings)
+    _check_rule_names(alerting, rules, findings)
+    _check_everybody_hears(alerting, rules, findings)
+
+
+def _receivers_exist(names: Iterable[str], alerting: Alerting, place: Place, findings: Findings) -> None:
+    for name in names:
+        if name not in alerting.receiver_entries:
+            findings.error(
+                place,
+                f'no receiver is called "{name}"',
+                suggest(name, alerting.receiver_entries) or f"define [receiver.{name}]",
+            )
+
+
+def _check_receivers(
+    alerting: Alerting, named: set[str], channels: Mapping[str, Entry], findings: Findings
+) -> None:
+    used: set[str] = set()
+    for name, receiver in alerting.receivers.items():
+        place = alerting.receiver_entries[name].place
+        used.update(receiver.channels)
+        for index, channel in enumerate(receiver.channels):
+            if channel not in channels:
+                findings.error(
+                    place.at("channels", index),
+                    f'no channel is called "{channel}"',
+                    suggest(channel, channels) or f"define [channel.{channel}]",
+                )
+        if receiver.roster and receiver.roster not in alerting.roster_entries:
+            findings.error(
+                place.at("roster"),
+                f'no roster is called "{receiver.roster}"',
+                suggest(receiver.roster, alerting.roster_entries) or f"define [roster.{receiver.roster}]",
+            )
+        if name not in named:
+            findings.warning(place, f'no route leads to the receiver "{name}"')
+    for name, entry in channels.items():
+        if name not in used:
+            findings.warning(entry.place, f'no receiver uses the channel "{name}"')
+
+
+def _check_rule_names(alerting: Alerting, rules: Placed, findings: Findings) -> None:
+    names = [rule.name for _, rule in rules]
+    for entry, route in alerting.routes:
+        rule = route.match.source.get("rule")
+        if isinstance(rule, str) and rule not in names and rule.isidentifier():
+            findings.warning(
+                entry.place.at("match", "rule"), f'no rule is called "{rule}"', suggest(rule, names)
+            )
+
+
+def _check_everybody_hears(alerting: Alerting, rules: Placed, findings: Findings) -> None:
+    """No alert may lead nowhere: for each rule some route must match by what is known of its alerts."""
+    if not rules:
+        return
+    routes = [route for _, route in alerting.routes]
+    if any(not route.match.source for route in routes):
+        return
+    where = alerting.routes[-1][0].place if routes else Place(rules[0][0].place.file, "route")
+    lost = [rule for _, rule in rules if find_route(routes, _labels(rule)) is None]
+    if lost:
+        words = ", ".join(f'"{rule.name}" ({Severity(rule.severity).label})' for rule in lost[:5])
+        findings.error(
+            where,
+            f"alerts of {words} may lead to nobody",
+            "end with a [[route]] that has a receiver and no match",
+        )
+
+
+def _labels(rule: RuleSettings) -> dict[str, str]:
+    return {"rule": rule.name, "severity": Severity(rule.severity).label, **rule.labels}
