@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -194,6 +194,7 @@ HOSTILE = st.text(max_size=200) | st.sampled_from(
 )
 
 
+@settings(max_examples=60)
 @given(HOSTILE, HOSTILE, st.sampled_from(Form), st.sampled_from(Language))
 def test_nothing_in_a_name_acts_on_the_reader_s_screen(
     name: str, site: str, form: Form, language: Language
