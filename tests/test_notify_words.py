@@ -269,6 +269,7 @@ SETTINGS = {
     'url = "dingtalk://{token}@abc"\nsecrets = { token = { env = "X" } }': "a key is written out",
     'url = "json://h/?access_token=abc"': "the value of 'access_token' is a secret written out: write {a",
     'url = "webhook://h/"\noptions = { "header.X-Api-Key" = "abc" }': "write {headerXApiKey}",
+    'url = "webhook://h/"\noptions = { "header.Authorization" = "Bearer abc" }': "is a secret written out",
     'url = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abc"': "the value of 'key' is a secret",
     'url = "wecombot://{key}"': '{key} in the url has no value: add secrets = { key = { env = "…" } }',
     'url = "json://h"\nsecrets = { k = { env = "X" } }': "the secret 'k' is used nowhere",
