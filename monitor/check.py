@@ -50,11 +50,10 @@ async def verify_channels(channels: Mapping[str, tuple[Place, ChannelSettings]])
         return []
     courier = Courier()
     try:
-        await courier.start()
+        if not await courier.start():
+            findings.warning(opened[0][0], "channels could not be tried: the sending process did not start")
+            return findings.problems
         reports = await asyncio.gather(*(courier.verify(channel) for _, channel in opened))
-    except TimeoutError:
-        findings.warning(opened[0][0], "channels could not be tried: the sending process did not start")
-        return findings.problems
     finally:
         await courier.stop()
     for (place, _), report in zip(opened, reports, strict=True):

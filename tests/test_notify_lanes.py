@@ -272,6 +272,7 @@ async def test_an_error_of_our_own_in_sending_is_a_temporary_failure(tmp_path: P
     assert b.books.booked == [("postponed", 1, 1), ("delivered", 1, 2)]
 
 
+@settings(max_examples=50)
 @given(st.integers(1, 30), st.lists(st.tuples(st.floats(0, 20), st.integers(1, 3)), max_size=80))
 def test_no_window_of_sixty_seconds_has_more_than_the_rate(
     per_minute: int, steps: list[tuple[float, int]]
@@ -285,7 +286,7 @@ def test_no_window_of_sixty_seconds_has_more_than_the_rate(
         sent += [now] * posts
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 4), st.lists(st.sampled_from([T, OK, P]), max_size=4)), max_size=12))
 async def test_every_message_is_delivered_or_dead_and_in_order_per_incident(
     messages: list[tuple[int, list[Outcome]]],

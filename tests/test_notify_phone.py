@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+from collections.abc import AsyncIterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+import pytest_asyncio
 from click.testing import CliRunner
 from rich.console import Console
 
@@ -39,13 +42,21 @@ class Books:
         self.results.append(result)
 
 
-async def test_messages_go_all_the_way_from_the_outbox_to_the_phone(tmp_path: Path) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def courier() -> AsyncIterator[Courier]:
+    courier = Courier()
+    await courier.start()
+    yield courier
+    await courier.stop()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_messages_go_all_the_way_from_the_outbox_to_the_phone(courier: Courier, tmp_path: Path) -> None:
     screen = io.StringIO()
     clock = SystemClock()
     phone = Phone(clock, Console(file=screen, width=60, color_system=None))
     await phone.start()
-    courier, books = Courier(), Books()
-    await courier.start()
+    books = Books()
     zone = ZoneInfo("Asia/Shanghai")
     lanes = Lanes(courier, books, clock, random.Random(1), Language.ZH_CN, zone, lambda _: None)
     await lanes.configure([channel(tmp_path, phone.url, {"key": phone.key}, name="phone")])
@@ -58,7 +69,6 @@ async def test_messages_go_all_the_way_from_the_outbox_to_the_phone(tmp_path: Pa
     async with asyncio.timeout(10):
         await phone.wait_for(2)
     await lanes.stop(5)
-    await courier.stop()
     await phone.stop()
     assert [result.outcome for result in books.results] == [Outcome.DELIVERED] * 2
     assert [received.text.splitlines()[0] for received in phone.received] == [
@@ -68,18 +78,16 @@ async def test_messages_go_all_the_way_from_the_outbox_to_the_phone(tmp_path: Pa
     assert "企业微信" in screen.getvalue() and "【紧急】东门［bold］1号 离线 #7" in screen.getvalue()
 
 
-async def test_the_phone_refuses_what_wecom_refuses(tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_phone_refuses_what_wecom_refuses(courier: Courier, tmp_path: Path) -> None:
     phone = Phone(ManualClock())
     await phone.start()
-    courier = Courier()
-    await courier.start()
     good = channel(tmp_path, phone.url, {"key": phone.key})
     wrong = channel(tmp_path, phone.url, {"key": "0" * 32})
     assert (await courier.send(wrong, "", "x")).code == "93000"
     codes = [(await courier.send(good, "", "x")).code for _ in range(21)]
     assert codes == ["200"] * 20 + ["45009"]
     assert (len(phone.received), phone.refused) == (20, 2)
-    await courier.stop()
     await phone.stop()
 
 

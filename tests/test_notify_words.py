@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -194,6 +194,7 @@ HOSTILE = st.text(max_size=200) | st.sampled_from(
 )
 
 
+@settings(max_examples=60)
 @given(HOSTILE, HOSTILE, st.sampled_from(Form), st.sampled_from(Language))
 def test_nothing_in_a_name_acts_on_the_reader_s_screen(
     name: str, site: str, form: Form, language: Language
@@ -268,6 +269,7 @@ SETTINGS = {
     'url = "dingtalk://{token}@abc"\nsecrets = { token = { env = "X" } }': "a key is written out",
     'url = "json://h/?access_token=abc"': "the value of 'access_token' is a secret written out: write {a",
     'url = "webhook://h/"\noptions = { "header.X-Api-Key" = "abc" }': "write {headerXApiKey}",
+    'url = "webhook://h/"\noptions = { "header.Authorization" = "Bearer abc" }': "is a secret written out",
     'url = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abc"': "the value of 'key' is a secret",
     'url = "wecombot://{key}"': '{key} in the url has no value: add secrets = { key = { env = "…" } }',
     'url = "json://h"\nsecrets = { k = { env = "X" } }': "the secret 'k' is used nowhere",

@@ -25,7 +25,7 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ONLY_PLACEHOLDERS = re.compile(r"(?:\{[A-Za-z_][A-Za-z0-9_]*\})+")
 _SHAPE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s]*")
 _SECRET_NAME = re.compile(
-    r"(?i)^[+\-:]?(?:.*[_-])?(?:key|apikey|appkey|token|secret|password|passwd|pass|pwd|auth|authorization)$"
+    r"(?i)^[+\-:]?(?:.*[._-])?(?:key|apikey|appkey|token|secret|password|passwd|pass|pwd|auth|authorization)$"
 )
 GENERAL_PER_MINUTE = 60
 

@@ -65,13 +65,14 @@ class Courier:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None and self._up.is_set() else None
 
-    async def start(self) -> None:
-        """Returns once the courier takes orders, or after half a minute: until then, and whenever it does
-        not run, each send is a temporary failure after its deadline."""
+    async def start(self) -> bool:
+        """Whether the courier takes orders; waits for that for half a minute. It is kept trying to start in
+        any case, and while it does not run each send is a temporary failure."""
         self._keeper = asyncio.create_task(self._keep(), name="courier")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_READY_S):
                 await self._up.wait()
+        return self._up.is_set()
 
     async def stop(self) -> None:
         """Ends the courier and every send under way."""
