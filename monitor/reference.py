@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, time
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -203,7 +204,16 @@ def _bounds(metadata: Sequence[Any], shown: Callable[[Any], str]) -> Iterator[st
                 pass
 
 
-_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
+_NAMES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    date: "date",
+    datetime: "date and time",
+    time: "time of day",
+}
 
 
 def _words(annotation: Any) -> str:
@@ -224,6 +234,8 @@ def _words(annotation: Any) -> str:
         return "selector"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{getattr(member, 'label', member.value)}`" for member in annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
     return _NAMES[annotation]
 
 

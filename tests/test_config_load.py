@@ -73,8 +73,8 @@ select = { kind = "camera" }
     (rule,) = config.rules
     assert isinstance(rule, OnlineRateSettings)
     assert (rule.below, rule.for_) == (96, 60.0)
-    assert [route.receiver for route in config.routes] == ["duty"]
-    assert config.receivers["duty"].channels == ["mail"]
+    assert [route.receiver for route in config.policy.routes] == ["duty"]
+    assert config.policy.receivers["duty"] == ("mail",)
     assert list(config.channels) == ["mail"]
 
 

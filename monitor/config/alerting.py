@@ -1,4 +1,4 @@
-"""The sections that say whom to tell and when: routes, receivers, rosters, levels, inhibition, maintenance."""
+"""The sections that say whom to tell and when: routes, receivers, rosters, levels, inhibition, and so on."""
 
 from __future__ import annotations
 
