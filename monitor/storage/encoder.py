@@ -18,6 +18,9 @@ from monitor.storage.schema import DEVICE_TAGS, FieldType, Schema
 
 Value = float | int | bool | str
 
+_REPORTED = {tag.name: f"{tag.name}_reported" for tag in DEVICE_TAGS}
+"""What a device says of itself under the name of a tag: 3.x allows no name to be tag and field."""
+
 MAX_SHAPES = 20_000
 """Shapes hold the tags of ports and disks; beyond this many all are forgotten and compiled anew."""
 
@@ -221,5 +224,5 @@ def _groups(
     groups: dict[tuple[str, Tags], list[tuple[str, int]]] = {}
     for index, (metric, own) in enumerate(zip(metrics, tags, strict=True)):
         measurement, _, name = metric.partition(".")
-        groups.setdefault((measurement, own), []).append((name, index))
+        groups.setdefault((measurement, own), []).append((_REPORTED.get(name, name), index))
     return groups

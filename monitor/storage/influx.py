@@ -80,7 +80,7 @@ class InfluxSink:
         self._dead = DeadLetters(spool.path)
         self._trouble = Trouble(clock, rng)
         self._thread = ThreadPoolExecutor(1, "sink-disk")
-        self._inbox: deque[Sequence[Result] | Sequence[Point] | asyncio.Future[None]] = deque()
+        self._inbox: deque[Sequence[Result] | Sequence[Point] | Encoded | asyncio.Future[None]] = deque()
         self._chunks: list[bytes] = []
         self._chunk_points = 0
         self._storing: asyncio.Future[None] | None = None
@@ -145,6 +145,16 @@ class InfluxSink:
 
     # --- beyond the seam ------------------------------------------------------------------------------
 
+    def write_encoded(self, encoded: Encoded) -> None:
+        """Lines that are line protocol already (dead letters that were repaired)."""
+        self._inbox.append(encoded)
+        self._encode_wanted.set()
+
+    @property
+    def failing(self) -> str:
+        """Why the last post failed, however short ago; empty when it did not."""
+        return self._trouble.last_words()
+
     async def flush(self) -> None:
         """Until everything written so far is on disk (or was counted as lost)."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -197,6 +207,9 @@ class InfluxSink:
                     await self._stored()
                     items.set_result(None)
                     continue
+                if isinstance(items, Encoded):
+                    await self._take(items)
+                    continue
                 for start in range(0, len(items), SLICE):
                     await self._encode_slice(items[start : start + SLICE])
             if not self._chunks:
@@ -213,6 +226,9 @@ class InfluxSink:
         else:
             encoded = self._encoder.points(items)  # type: ignore[arg-type]  # as above
         self._stats.queue_points -= len(items)
+        await self._take(encoded)
+
+    async def _take(self, encoded: Encoded) -> None:
         if encoded.points:
             self._chunks.append(encoded.body)
             self._chunk_points += encoded.points
