@@ -17,11 +17,14 @@ from tests.sink_support import Influxd, free_port, influxd, safe_name, settings_
 from tests.test_sink_influx import count, fronted, pings
 
 
+DEVICE = '[[device]]\nid = "c1"\nname = "Gate"\nkind = "camera"\naddress = "127.0.0.1"\n'
+
+
 def invoke(tmp_path: Path, *arguments: str, url: str, database: str) -> Result:
     config = tmp_path / "camwatch.toml"
     config.write_text(
         f'[sink]\ntype = "influxdb"\nurl = "{url}"\ndatabase = "{database}"\n'
-        f'[sink.spool]\npath = "{tmp_path / "spool"}"\n'
+        f'[sink.spool]\npath = "{tmp_path / "spool"}"\n{DEVICE}'
     )
     return CliRunner().invoke(sink, [*arguments, "-c", str(config)])
 
@@ -45,7 +48,7 @@ def test_sink_test_says_what_it_found(influxd: Influxd, tmp_path: Path) -> None:
 
 def test_without_a_database_in_the_configuration_it_says_so(tmp_path: Path) -> None:
     config = tmp_path / "camwatch.toml"
-    config.write_text("")
+    config.write_text(DEVICE)
     answer = CliRunner().invoke(sink, ["test", "-c", str(config)])
     assert answer.exit_code == 1
     assert 'no [sink] of type = "influxdb"' in answer.output

@@ -113,6 +113,7 @@ NETWORK = (
             Tag("ifIndex", "index of the port"),
             Tag("ifDescr", "description of the port, as the device has it"),
             Tag("ifAlias", "what people call the port"),
+            Tag("carries", "`camera` or `uplink`; only with `link_lost`"),
         ),
         (
             i("ifAdminStatus", "", "1 up, 2 down, 3 testing"),
