@@ -16,7 +16,6 @@ from monitor.storage.influx import InfluxSink
 from tests.sink_support import Influxd, free_port, influxd, safe_name, settings_v1  # noqa: F401 (fixture)
 from tests.test_sink_influx import count, fronted, pings
 
-
 DEVICE = '[[device]]\nid = "c1"\nname = "Gate"\nkind = "camera"\naddress = "127.0.0.1"\n'
 
 

@@ -63,7 +63,7 @@ class Batch:
 
 
 def gzipped(chunks: Sequence[bytes]) -> bytes:
-    packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 31, 9)
+    packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 31)
     return packer.compress(b"".join(chunks)) + packer.flush()
 
 
