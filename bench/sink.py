@@ -1,6 +1,6 @@
 """The sink beside ``influxdb-client``, in one run: ``python -m bench.sink --json``.
 
-- ``points_per_s_core``: results (4 tags, 6 fields) encoded, compressed, spooled to disk and posted to a server
+- ``points_per_s_core``: results (4 tags, 6 fields) encoded, compressed, spooled and posted to a server
   that takes everything, per second of this process's CPU time, all threads.
 - ``ratio_point``: that against the same points as ``Point`` objects through ``InfluxDBClientAsync``.
 - ``spool_points_per_s``, ``bytes_per_point``: encoded batches of 5,000 compressed, written and synced, by the

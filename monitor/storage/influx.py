@@ -33,8 +33,8 @@ from monitor.storage.stats import SinkStats
 from monitor.storage.tables import SCHEMA
 from monitor.storage.trouble import Trouble
 
-SLICE = 200
-"""Results encoded between two turns of the event loop: well under a millisecond."""
+SLICE = 400
+"""Results encoded between two turns of the event loop: about a millisecond."""
 MAX_QUEUE = 200_000
 """Results and points that may wait for the encoder; more are dropped and counted."""
 LIVE_BATCHES = 16

@@ -59,7 +59,7 @@ def build(lang: Lang) -> Dashboard:
             [
                 Target(
                     f'SELECT count("code") FROM "device_state" WHERE {CHOSEN} AND "code" = {code} '
-                    "AND $timeFilter GROUP BY time(1m) fill(0)",
+                    "AND $timeFilter GROUP BY time(1m) fill(none)",
                     text.to(lang),
                 )
                 for code, text, _ in panels.STATES

@@ -9,7 +9,7 @@ from tools.dashboards.frame import DEVICE, device_link, frame, variable
 from tools.dashboards.query import Target, table
 from tools.dashboards.words import Lang, Text
 
-CHOSEN = '"device" =~ /^${switch:regex}$/'
+CHOSEN = '"kind" = \'switch\' AND "device" =~ /^${switch:regex}$/'
 BY_SWITCH = f'WHERE {CHOSEN} AND $timeFilter GROUP BY time($__interval), "device" fill(none)'
 TOP = f"""
 SELECT mean("in_utilisation_percent") AS "in_percent", mean("out_utilisation_percent") AS "out_percent", mean("in_bps") AS "in", mean("out_bps") AS "out",

@@ -9,7 +9,7 @@ from tools.dashboards.frame import DEVICE, device_link, frame, variable
 from tools.dashboards.query import Target, table
 from tools.dashboards.words import Lang, Text
 
-CHOSEN = '"device" =~ /^${server:regex}$/'
+CHOSEN = '"kind" =~ /^(server|recorder)$/ AND "device" =~ /^${server:regex}$/'
 EACH = f'WHERE {CHOSEN} AND $timeFilter GROUP BY time($__interval), "device"'
 DISKS = f"""
 SELECT last("used_percent") AS "used", last("total_bytes") AS "size" FROM "disk"
