@@ -118,6 +118,8 @@ def test_a_compiled_shape_and_the_slow_way_write_the_same_text(batch: list[list[
     encoded = fast.results(results)
     lines: list[str] = []
     text = slow._tag_text(CAMERA.id)
-    points = sum(slow._slow(lines, text, one) for one in results)
-    assert encoded == ("".join(lines).encode(), points)
+    for one in results:
+        if one.readings:
+            slow._slow(lines, text, one)
+    assert encoded == ("".join(lines).encode(), len(lines))
     assert fast.bad_values == slow.bad_values

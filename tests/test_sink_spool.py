@@ -211,13 +211,13 @@ def test_whatever_was_appended_and_not_taken_is_there_after_any_crash(
 def test_a_full_disk_leaves_no_half_frame_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = opened(tmp_path)
     spool.append(b"before", 1, 1)
-    full = open("/dev/full", "wb", buffering=0)
-    real, spool._fd = spool._fd, full.fileno()
+    real = spool._fd
     monkeypatch.setattr(os, "ftruncate", lambda fd, size: None)  # /dev/full cannot be cut
-    with pytest.raises(OSError, match="No space left"):
-        spool.append(b"lost", 1, 1)
+    with open("/dev/full", "wb", buffering=0) as full:
+        spool._fd = full.fileno()
+        with pytest.raises(OSError, match="No space left"):
+            spool.append(b"lost", 1, 1)
     spool._fd = real
-    full.close()
     spool.append(b"after", 1, 1)
     assert drain(spool) == [b"before", b"after"]
     spool.close()

@@ -35,21 +35,21 @@ def demo_fleet() -> Fleet:
                 f"sw-{number:02d}", f"{site}交换机", Kind.SWITCH, f"10.8.{number + 1}.1", site, area
             )
             made.append(switch)
-            for c in range(CAMERAS_PER_SITE):
-                made.append(
-                    Device(
-                        DeviceId(f"cam-{number:02d}-{c:02d}"),
-                        f"{site}球机{c + 1}",
-                        Kind.CAMERA,
-                        f"10.8.{number + 1}.{10 + c}",
-                        site=site,
-                        area=area,
-                        key_site=s == 0,
-                        parents=(switch.id,),
-                        vendor="Hikvision" if c % 2 else "Dahua",
-                        model="DS-2DC4223" if c % 2 else "DH-SD6C",
-                    )
+            made += (
+                Device(
+                    DeviceId(f"cam-{number:02d}-{c:02d}"),
+                    f"{site}球机{c + 1}",
+                    Kind.CAMERA,
+                    f"10.8.{number + 1}.{10 + c}",
+                    site=site,
+                    area=area,
+                    key_site=s == 0,
+                    parents=(switch.id,),
+                    vendor="Hikvision" if c % 2 else "Dahua",
+                    model="DS-2DC4223" if c % 2 else "DH-SD6C",
                 )
+                for c in range(CAMERAS_PER_SITE)
+            )
     return Fleet({device.id: device for device in made})
 
 

@@ -94,35 +94,37 @@ def _camera(rng: random.Random) -> Iterator[Reading]:
 
 
 def _switch(device: Device, minute: int, rng: random.Random) -> Iterator[Reading]:
-    yield Reading("cpu.usage_percent", 18 + 6 * sin(minute / 60 * pi) + rng.random() * 3)
+    yield Reading("cpu.used_percent", 18 + 6 * sin(minute / 60 * pi) + rng.random() * 3)
     yield Reading("mem.used_percent", 41 + rng.random())
-    yield Reading("sensor.temperature_c", 44 + rng.random() * 2, (("sensor", "mainboard"),))
+    yield Reading("temperature.celsius", 44 + rng.random() * 2, (("sensor", "1"), ("name", "mainboard")))
     uplink = "GigabitEthernet0/0/24"
     for index in (*range(1, 11), 24):
         name = uplink if index == 24 else f"GigabitEthernet0/0/{index}"
-        tags = (("ifIndex", str(index)), ("ifName", name), ("ifDescr", name))
+        tags = (("ifIndex", str(index)), ("ifDescr", name))
         into = rng.gauss(4.2e6, 3e5) if index < 24 else rng.gauss(2e5, 2e4)
         out = rng.gauss(2e4, 3e3) if index < 24 else rng.gauss(42e6, 1e6)
         yield Reading("interface.ifOperStatus", 1, tags)
         yield Reading("interface.ifAdminStatus", 1, tags)
-        yield Reading("interface.ifHighSpeed", 100.0 if index < 24 else 1000.0, tags)
+        yield Reading("interface.speed_bps", 1e8 if index < 24 else 1e9, tags)
         yield Reading("interface.in_bps", abs(into), tags)
         yield Reading("interface.out_bps", abs(out), tags)
-        yield Reading("interface.in_errors", 0.2 if rng.random() < 0.01 else 0.0, tags)
-        yield Reading("interface.out_errors", 0.0, tags)
-        yield Reading("interface.in_discards", 0.0, tags)
-        yield Reading("interface.out_discards", 0.0, tags)
-        yield Reading("interface.utilisation", max(into, out) / (1e6 if index < 24 else 1e7), tags)
+        yield Reading("interface.in_errors_per_s", 0.2 if rng.random() < 0.01 else 0.0, tags)
+        yield Reading("interface.out_errors_per_s", 0.0, tags)
+        yield Reading("interface.in_discards_per_s", 0.0, tags)
+        yield Reading("interface.out_discards_per_s", 0.0, tags)
+        one_percent = 1e6 if index < 24 else 1e7
+        yield Reading("interface.in_utilisation_percent", abs(into) / one_percent, tags)
+        yield Reading("interface.out_utilisation_percent", abs(out) / one_percent, tags)
         if index < 24:
-            port = (("ifIndex", str(index)), ("ifName", name))
-            yield Reading("poe.status", 3, port)
-            yield Reading("poe.power_w", 6.5 + rng.random(), port)
+            port = (("group", "1"), ("port", str(index)))
+            yield Reading("poe_port.status", 3, port)
+            yield Reading("poe_port.watts", 6.5 + rng.random(), port)
 
 
 def _server(device: Device, minute: int, rng: random.Random) -> Iterator[Reading]:
-    yield Reading("cpu.usage_percent", 35 + 10 * rng.random())
+    yield Reading("cpu.used_percent", 35 + 10 * rng.random())
     yield Reading("mem.used_percent", 62 + rng.random())
-    yield Reading("sensor.temperature_c", 51 + rng.random() * 3, (("sensor", "CPU"),))
+    yield Reading("temperature.celsius", 51 + rng.random() * 3, (("sensor", "1"), ("name", "CPU")))
     paths = ("/", "/data") if device.kind is Kind.SERVER else ("disk1", "disk2")
     for number, path in enumerate(paths):
         yield Reading("disk.used_percent", (48.0, 84.0)[number] + minute * 0.02, (("path", path),))

@@ -117,17 +117,24 @@ class Client:
         async with self._session.get(url, timeout=self._timeout, allow_redirects=False) as response:
             return response.headers.get("X-Influxdb-Version", "")
 
+    async def _known_api(self) -> Api:
+        if self._api is None:
+            told = "" if self._settings.version != "auto" else await self.server_version()
+            self._api = api_for(self._settings, told)
+        return self._api
+
+    async def headers(self) -> dict[str, str]:
+        """The authorization, if there is one. Raises ``SecretError`` and what ``server_version`` raises."""
+        authorization = (await self._known_api()).authorization(self._settings)
+        return {"Authorization": authorization} if authorization else {}
+
     async def write(self, gzipped: bytes) -> Answer:
         """Post one gzip body. Never raises for what the server or the network does."""
         try:
-            if self._api is None:
-                known = self._settings.version != "auto"
-                self._api = api_for(self._settings, "" if known else await self.server_version())
-            headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
-            if authorization := self._api.authorization(self._settings):
-                headers["Authorization"] = authorization
+            headers = await self.headers()
+            headers |= {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
             async with self._session.post(
-                self._api.url(self._settings),
+                (await self._known_api()).url(self._settings),
                 data=gzipped,
                 headers=headers,
                 timeout=self._timeout,

@@ -64,7 +64,7 @@ CAMERAS = (
             i("profiles", "", "media profiles"),
             s("login", "how it lets us in"),
             s("manufacturer", "as the camera says"),
-            s("model", "as the camera says"),
+            s("model_reported", "as the camera says (`onvif.model`)"),
             s("firmware_version", "as the camera says"),
             s("serial_number", "as the camera says"),
             b("replaced", "its serial number is not the one seen before"),
@@ -144,6 +144,13 @@ OWN_HEALTH = (
             i("incidents_open", "incidents", "incidents not yet resolved"),
             i("devices", "devices", "devices in the inventory"),
         ),
+    ),
+    Measurement(
+        "camwatch_test",
+        "Written by `camwatch sink test`, to be read back.",
+        _OWN,
+        (),
+        (i("number", "", "told apart by it"),),
     ),
     Measurement(
         "camwatch_check",

@@ -71,6 +71,10 @@ class Trouble:
         pause: float = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10))
         return pause * self._random.uniform(0.5, 1.0)
 
+    def last_words(self) -> str:
+        """Of the last failed post; empty when the last was taken."""
+        return f"{self._answer.status or ''} {self._answer.words}".strip() if self._answer else ""
+
     def words(self) -> str:
         now = self._clock.now().mono
         parts = []

@@ -26,15 +26,29 @@ def build(lang: Lang) -> Dashboard:
     for panel in (
         panels.series_panel(
             Text("区域在线率", "Online rate of the areas").to(lang),
-            [Target(f'SELECT mean("rate") {rates.format("area", "$timeFilter")} '
-                    'GROUP BY time($__interval), "name" fill(none)', "$tag_name")],
-            unit="percent", steps=panels.CONTRACT, high=100,
+            [
+                Target(
+                    f'SELECT mean("rate") {rates.format("area", "$timeFilter")} '
+                    'GROUP BY time($__interval), "name" fill(none)',
+                    "$tag_name",
+                )
+            ],
+            unit="percent",
+            steps=panels.CONTRACT,
+            high=100,
         ),
         panels.series_panel(
             Text("点位在线率", "Online rate of the sites").to(lang),
-            [Target(f'SELECT mean("rate") {rates.format("site", "$timeFilter")} '
-                    'GROUP BY time($__interval), "name" fill(none)', "$tag_name")],
-            unit="percent", steps=panels.CONTRACT, high=100,
+            [
+                Target(
+                    f'SELECT mean("rate") {rates.format("site", "$timeFilter")} '
+                    'GROUP BY time($__interval), "name" fill(none)',
+                    "$tag_name",
+                )
+            ],
+            unit="percent",
+            steps=panels.CONTRACT,
+            high=100,
         ),
         panels.bars_panel(
             Text("点位现状", "Sites now").to(lang),
@@ -42,38 +56,72 @@ def build(lang: Lang) -> Dashboard:
         ),
         panels.series_panel(
             Text("各状态设备数", "Devices by state").to(lang),
-            [Target(f'SELECT count("code") FROM "device_state" WHERE {CHOSEN} AND "code" = {code} '
-                    "AND $timeFilter GROUP BY time(1m) fill(0)", text.to(lang))
-             for code, text, _ in panels.STATES],
-            low=0, width=16,
+            [
+                Target(
+                    f'SELECT count("code") FROM "device_state" WHERE {CHOSEN} AND "code" = {code} '
+                    "AND $timeFilter GROUP BY time(1m) fill(none)",
+                    text.to(lang),
+                )
+                for code, text, _ in panels.STATES
+            ],
+            low=0,
+            width=16,
         ),
         panels.table_panel(
-            Text("设备", "Devices").to(lang), table(DEVICES),
-            {"state": Text("状态", "State").to(lang), "site": SITE.to(lang),
-             "name": Text("名称", "Name").to(lang), "address": Text("地址", "Address").to(lang),
-             "kind": Text("类型", "Kind").to(lang), "reason": Text("原因", "Reason").to(lang),
-             "device": DEVICE.to(lang)},
-            sort="state", descending=True, width=24, height=10, states=panels.state_mappings(lang),
+            Text("设备", "Devices").to(lang),
+            table(DEVICES),
+            {
+                "state": Text("状态", "State").to(lang),
+                "site": SITE.to(lang),
+                "name": Text("名称", "Name").to(lang),
+                "address": Text("地址", "Address").to(lang),
+                "kind": Text("类型", "Kind").to(lang),
+                "reason": Text("原因", "Reason").to(lang),
+                "device": DEVICE.to(lang),
+            },
+            sort="state",
+            descending=True,
+            width=24,
+            height=10,
+            states=panels.state_mappings(lang),
             links={"device": (Text("查看设备", "Open device").to(lang), device_link(lang, DEVICE.to(lang)))},
         ),
         panels.series_panel(
             Text("往返时延（各点位）", "Round trip by site").to(lang),
-            [Target(f'SELECT mean("average_response_ms") FROM "ping" WHERE {CHOSEN} AND $timeFilter '
-                    'GROUP BY time($__interval), "site" fill(none)', "$tag_site")],
-            unit="ms", low=0,
+            [
+                Target(
+                    f'SELECT mean("average_response_ms") FROM "ping" WHERE {CHOSEN} AND $timeFilter '
+                    'GROUP BY time($__interval), "site" fill(none)',
+                    "$tag_site",
+                )
+            ],
+            unit="ms",
+            low=0,
         ),
         panels.series_panel(
             Text("丢包（各点位）", "Loss by site").to(lang),
-            [Target(f'SELECT mean("percent_packet_loss") FROM "ping" WHERE {CHOSEN} AND $timeFilter '
-                    'GROUP BY time($__interval), "site" fill(none)', "$tag_site")],
-            unit="percent", steps=panels.LOSS, low=0, high=100,
+            [
+                Target(
+                    f'SELECT mean("percent_packet_loss") FROM "ping" WHERE {CHOSEN} AND $timeFilter '
+                    'GROUP BY time($__interval), "site" fill(none)',
+                    "$tag_site",
+                )
+            ],
+            unit="percent",
+            steps=panels.LOSS,
+            low=0,
+            high=100,
         ),
         panels.states_panel(
             Text("状态历史", "History of states").to(lang),
-            Target(f'SELECT last("code") FROM "device_state" WHERE {CHOSEN} AND $timeFilter '
-                   'GROUP BY time($__interval), "device" fill(none)', "$tag_device"),
-            lang, height=12,
+            Target(
+                f'SELECT last("code") FROM "device_state" WHERE {CHOSEN} AND $timeFilter '
+                'GROUP BY time($__interval), "device" fill(none)',
+                "$tag_device",
+            ),
+            lang,
+            height=12,
         ),
-    ):  # fmt: skip
+    ):
         board.with_panel(panel)
     return board

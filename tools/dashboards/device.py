@@ -12,9 +12,9 @@ from tools.dashboards.words import Lang, Text
 THIS = "\"device\" = '${device}'"
 EACH = f"WHERE {THIS} AND $timeFilter GROUP BY time($__interval)"
 PORTS = f"""
-SELECT last("ifOperStatus") AS "status", last("ifHighSpeed") AS "speed", last("in_bps") AS "in",
-last("out_bps") AS "out", last("in_errors") AS "errors" FROM "interface"
-WHERE {THIS} AND time > now() - 15m GROUP BY "ifIndex", "ifName"
+SELECT last("ifOperStatus") AS "status", last("speed_bps") AS "speed", last("in_bps") AS "in",
+last("out_bps") AS "out", last("in_errors_per_s") AS "errors" FROM "interface"
+WHERE {THIS} AND time > now() - 15m GROUP BY "ifIndex", "ifDescr"
 """
 
 
@@ -28,78 +28,126 @@ def build(lang: Lang) -> Dashboard:
     now = f'FROM "device_state" WHERE {THIS} AND time > now() - 5m'
     for panel in (
         panels.stat_panel(
-            Text("状态", "State").to(lang), Target(f'SELECT last("code") {now}'),
-            mappings=panels.state_mappings(lang), width=4,
+            Text("状态", "State").to(lang),
+            Target(f'SELECT last("code") {now}'),
+            mappings=panels.state_mappings(lang),
+            width=4,
         ),
         panels.stat_panel(
             Text("名称", "Name").to(lang), table(f'SELECT last("name") AS "name" {now}'), width=8, text=True
         ),
         panels.stat_panel(
-            Text("地址", "Address").to(lang), table(f'SELECT last("address") AS "address" {now}'), width=4,
+            Text("地址", "Address").to(lang),
+            table(f'SELECT last("address") AS "address" {now}'),
+            width=4,
             text=True,
         ),
         panels.stat_panel(
             Text("时段内在线比例", "Time up in this span").to(lang),
             Target(f'SELECT 100 * mean("up") FROM "device_state" WHERE {THIS} AND $timeFilter'),
-            unit="percent", decimals=2, steps=panels.CONTRACT, width=4,
+            unit="percent",
+            decimals=2,
+            steps=panels.CONTRACT,
+            width=4,
         ),
         panels.stat_panel(
             Text("丢包", "Loss").to(lang),
             Target(f'SELECT mean("percent_packet_loss") FROM "ping" WHERE {THIS} AND $timeFilter'),
-            unit="percent", decimals=2, steps=panels.LOSS, width=4,
+            unit="percent",
+            decimals=2,
+            steps=panels.LOSS,
+            width=4,
         ),
         panels.states_panel(
             Text("状态历史", "History of states").to(lang),
-            Target(f'SELECT last("code") FROM "device_state" {EACH} fill(none)', Text("状态", "state").to(lang)),
-            lang, height=4,
+            Target(
+                f'SELECT last("code") FROM "device_state" {EACH} fill(none)', Text("状态", "state").to(lang)
+            ),
+            lang,
+            height=4,
         ),
         panels.series_panel(
             Text("往返时延", "Round trip").to(lang),
-            [Target(mean("ping", f"{which}_response_ms"), text.to(lang)) for which, text in (
-                ("average", Text("平均", "mean")), ("minimum", Text("最小", "min")),
-                ("maximum", Text("最大", "max")))],
-            unit="ms", low=0,
+            [
+                Target(mean("ping", f"{which}_response_ms"), text.to(lang))
+                for which, text in (
+                    ("average", Text("平均", "mean")),
+                    ("minimum", Text("最小", "min")),
+                    ("maximum", Text("最大", "max")),
+                )
+            ],
+            unit="ms",
+            low=0,
         ),
         panels.series_panel(
             Text("丢包", "Loss").to(lang),
             [Target(mean("ping", "percent_packet_loss"), Text("丢包", "loss").to(lang))],
-            unit="percent", steps=panels.LOSS, low=0, high=100, bars=True,
+            unit="percent",
+            steps=panels.LOSS,
+            low=0,
+            high=100,
+            bars=True,
         ),
         panels.series_panel(
             Text("端口流量", "Port traffic").to(lang),
-            [Target(f'SELECT mean("in_bps") FROM "interface" {EACH}, "ifName" fill(none)',
-                    f"$tag_ifName {Text('入', 'in').to(lang)}"),
-             Target(f'SELECT -1 * mean("out_bps") FROM "interface" {EACH}, "ifName" fill(none)',
-                    f"$tag_ifName {Text('出', 'out').to(lang)}")],
+            [
+                Target(
+                    f'SELECT mean("in_bps") FROM "interface" {EACH}, "ifDescr" fill(none)',
+                    f"$tag_ifDescr {Text('入', 'in').to(lang)}",
+                ),
+                Target(
+                    f'SELECT -1 * mean("out_bps") FROM "interface" {EACH}, "ifDescr" fill(none)',
+                    f"$tag_ifDescr {Text('出', 'out').to(lang)}",
+                ),
+            ],
             unit="bps",
         ),
         panels.table_panel(
-            Text("端口", "Ports").to(lang), table(PORTS),
-            {"ifIndex": "#", "ifName": Text("端口", "Port").to(lang), "status": Text("状态", "Status").to(lang),
-             "speed": Text("速率 Mbit/s", "Speed Mbit/s").to(lang), "in": Text("入 bit/s", "In bit/s").to(lang),
-             "out": Text("出 bit/s", "Out bit/s").to(lang), "errors": Text("错误/s", "Errors/s").to(lang)},
+            Text("端口", "Ports").to(lang),
+            table(PORTS),
+            {
+                "ifIndex": "#",
+                "ifDescr": Text("端口", "Port").to(lang),
+                "status": Text("状态", "Status").to(lang),
+                "speed": Text("速率 bit/s", "Speed bit/s").to(lang),
+                "in": Text("入 bit/s", "In bit/s").to(lang),
+                "out": Text("出 bit/s", "Out bit/s").to(lang),
+                "errors": Text("错误/s", "Errors/s").to(lang),
+            },
             sort="ifIndex",
         ),
         panels.series_panel(
             Text("CPU 与内存", "CPU and memory").to(lang),
-            [Target(mean("cpu", "usage_percent"), "CPU"),
-             Target(mean("mem", "used_percent"), Text("内存", "memory").to(lang))],
-            unit="percent", steps=panels.LOAD, low=0, high=100,
+            [
+                Target(mean("cpu", "used_percent"), "CPU"),
+                Target(mean("mem", "used_percent"), Text("内存", "memory").to(lang)),
+            ],
+            unit="percent",
+            steps=panels.LOAD,
+            low=0,
+            high=100,
         ),
         panels.series_panel(
             Text("视频", "Video").to(lang),
-            [Target(mean("rtsp", "bit_rate_bps"), Text("码率", "bit rate").to(lang))], unit="bps", low=0,
+            [Target(mean("rtsp", "bit_rate_bps"), Text("码率", "bit rate").to(lang))],
+            unit="bps",
+            low=0,
         ),
         panels.series_panel(
             Text("首个关键帧", "First key frame").to(lang),
-            [Target(mean("rtsp", "first_key_frame_ms"), Text("关键帧", "key frame").to(lang)),
-             Target(mean("onvif", "response_ms"), "ONVIF"), Target(mean("tcp", "response_ms"), "TCP")],
-            unit="ms", low=0,
+            [
+                Target(mean("rtsp", "first_key_frame_ms"), Text("关键帧", "key frame").to(lang)),
+                Target(mean("onvif", "response_ms"), "ONVIF"),
+                Target(mean("tcp", "response_ms"), "TCP"),
+            ],
+            unit="ms",
+            low=0,
         ),
         panels.series_panel(
             Text("时钟偏差", "Clock drift").to(lang),
-            [Target(mean("onvif", "clock_drift_s"), Text("偏差", "drift").to(lang))], unit="s",
+            [Target(mean("onvif", "clock_drift_s"), Text("偏差", "drift").to(lang))],
+            unit="s",
         ),
-    ):  # fmt: skip
+    ):
         board.with_panel(panel)
     return board

@@ -87,7 +87,7 @@ def variable(name: str, lang: Lang, *, many: bool = True) -> dashboard.QueryVari
 
 def frame(name: str, title: Text, lang: Lang, *, span: str = "now-6h") -> dashboard.Dashboard:
     """An empty dashboard with what all of them have."""
-    built = (
+    return (
         dashboard.Dashboard(title.to(lang))
         .uid(uid(name, lang))
         .tags(["camwatch", lang.value])
@@ -106,4 +106,3 @@ def frame(name: str, title: Text, lang: Lang, *, span: str = "now-6h") -> dashbo
             .include_vars(True)
         )
     )
-    return built

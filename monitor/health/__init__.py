@@ -1,0 +1,1 @@
+"""How Camwatch itself is doing, for machines that ask: ``/metrics``, ``/healthz``, ``/readyz``."""

@@ -1,0 +1,101 @@
+"""Is the server there, does it take a point, and does it give it back: what ``camwatch sink test`` does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import aiohttp
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from yarl import URL
+
+from monitor.clock import Clock
+from monitor.model import Point
+from monitor.storage.encoder import Encoder
+from monitor.storage.influx import gzipped
+from monitor.storage.influx_api import Client, Verdict, WriteV1, api_for
+from monitor.storage.settings import InfluxSettings
+from monitor.storage.tables import SCHEMA
+
+TEST = "camwatch_test"
+
+
+class Finding(NamedTuple):
+    step: str
+    ok: bool
+    words: str
+
+
+async def probe(settings: InfluxSettings, clock: Clock, *, create: bool) -> AsyncIterator[Finding]:
+    """One finding a step; stops at the first that failed. ``create`` makes the database or bucket first."""
+    async with aiohttp.ClientSession() as session:
+        client = Client(session, settings)
+        try:
+            version = await client.server_version()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            yield Finding("reach", False, str(error) or type(error).__name__)
+            return
+        first = isinstance(api_for(settings, version), WriteV1)
+        yield Finding("reach", True, f"InfluxDB {version or '(no version told)'} by "
+                      f"{'/write' if first else '/api/v2/write'}")  # fmt: skip
+        if create:
+            finding = await _create(session, settings, first)
+            yield finding
+            if not finding.ok:
+                return
+        at = clock.now().wall
+        body = Encoder(SCHEMA).points([Point(TEST, (), (("number", at),), at)]).body
+        answer = await client.write(gzipped([body]))
+        yield Finding("write", answer.verdict is Verdict.TAKEN, f"{answer.status} {answer.words}".strip())
+        if answer.verdict is not Verdict.TAKEN:
+            return
+        query = f'SELECT "number" FROM "{TEST}" WHERE time = {at}ms'  # noqa: S608 (a number of ours)
+        yield await _read_back(session, client, settings, query, at)
+
+
+async def _read_back(
+    session: aiohttp.ClientSession, client: Client, settings: InfluxSettings, query: str, expected: int
+) -> Finding:
+    status, text = await _influxql(session, client, settings, query)
+    if status == 200 and str(expected) in text:
+        return Finding("read back", True, "by InfluxQL, as the dashboards will")
+    hint = "; a 2.x bucket must be mapped: influx v1 dbrp create" if status in (200, 404) else ""
+    return Finding("read back", False, f"{status} {text[:200].strip()}{hint}")
+
+
+async def _influxql(
+    session: aiohttp.ClientSession, client: Client, settings: InfluxSettings, query: str
+) -> tuple[int, str]:
+    url = URL(settings.url).joinpath("query")
+    async with session.post(
+        url,
+        data={"q": query, "db": settings.database},
+        headers=await client.headers(),
+        timeout=aiohttp.ClientTimeout(total=settings.timeout),
+        allow_redirects=False,
+    ) as response:
+        return response.status, (await response.content.read(16_384)).decode(errors="replace")
+
+
+async def _create(session: aiohttp.ClientSession, settings: InfluxSettings, first: bool) -> Finding:
+    if first:
+        name = settings.database.replace("\\", "\\\\").replace('"', '\\"')
+        client = Client(session, settings)
+        status, text = await _influxql(session, client, settings, f'CREATE DATABASE "{name}"')
+        return Finding("create", status == 200 and "error" not in text, f"database {settings.database}")
+    token = settings.token.read().reveal() if settings.token else ""
+    async with InfluxDBClientAsync(settings.url, token, settings.org) as api:
+        if not await api.ping():
+            return Finding("create", False, "the server does not answer the client's ping")
+    return await asyncio.to_thread(_create_bucket, settings, token)
+
+
+def _create_bucket(settings: InfluxSettings, token: str) -> Finding:
+    with InfluxDBClient(settings.url, token, settings.org) as api:
+        buckets = api.buckets_api()
+        if buckets.find_bucket_by_name(settings.bucket_name) is not None:
+            return Finding("create", True, f"bucket {settings.bucket_name} is there")
+        buckets.create_bucket(bucket_name=settings.bucket_name, org=settings.org)
+        return Finding("create", True, f"bucket {settings.bucket_name}")
