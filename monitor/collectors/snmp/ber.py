@@ -174,9 +174,10 @@ def after(one: bytes, other: bytes) -> bool:
 
 
 def decode_integer(raw: bytes) -> int:
-    if not 1 <= len(raw) <= 4:
-        raise BerError("an INTEGER has one to four octets")
-    return int.from_bytes(raw, "big", signed=True)
+    value = int.from_bytes(raw, "big", signed=True)
+    if not 1 <= len(raw) <= 4 and not (5 <= len(raw) <= 8 and -(1 << 31) <= value < 1 << 31):
+        raise BerError("an INTEGER is of 32 bits")  # though some agents pad it
+    return value
 
 
 def decode_unsigned32(raw: bytes) -> int:
@@ -249,6 +250,29 @@ def decode(tag: int, raw: bytes) -> Value:
     return decoder(raw)
 
 
+_PLAIN = {
+    **dict.fromkeys((COUNTER32, GAUGE32, TIME_TICKS, UINTEGER32), frozenset((1, 2, 3, 4))),
+    COUNTER64: frozenset(range(1, 9)),
+}
+"""Unsigned types, and the sizes of content that need no further look."""
+
+
+def decode_all(tags: list[int], raws: list[bytes]) -> list[Value]:
+    """The values of a column. Most columns are of one type: no call for each value then."""
+    if tags and tags.count(tags[0]) == len(tags):
+        sizes = _PLAIN.get(tags[0])
+        if sizes is not None and sizes.issuperset(map(len, raws)):
+            from_bytes = int.from_bytes
+            return [from_bytes(raw, "big") for raw in raws]
+        if tags[0] == OCTETS:
+            return list(raws)
+    decoders = DECODERS
+    try:
+        return [decoders[tag](raw) for tag, raw in zip(tags, raws, strict=True)]
+    except KeyError as error:
+        raise BerError(f"0x{error.args[0]:02x} is no SMI type") from None
+
+
 def encode_integer(value: int) -> bytes:
     """A signed INTEGER, tag and all, in as few octets as it needs."""
     return tlv(INTEGER, value.to_bytes((value + (value < 0)).bit_length() // 8 + 1, "big", signed=True))
@@ -268,33 +292,34 @@ def varbinds(data: bytes, at: int, end: int) -> VarBinds:
     add_name, add_tag, add_raw = names.append, tags.append, raws.append
     try:
         while at < end:
-            # One binding whose three lengths are short, which nearly all are: no call, no tuple.
+            # One binding whose three lengths are short, which nearly all are: no call, no tuple. Were the
+            # name's length a long one, the sum of the last test could not come out.
             size = data[at + 1]
-            stop = at + 2 + size
             tag_at = at + 4 + data[at + 3]
-            value_at = tag_at + 2
+            stop = at + 2 + size
             if (
                 size < 0x80
-                and data[at] == SEQUENCE
-                and data[at + 2] == OID
-                and stop <= end
-                and value_at + data[tag_at + 1] == stop
-                and data[at + 3] < 0x80
-                and value_at <= stop
+                and data[at] == 0x30
+                and data[at + 2] == 0x06
+                and tag_at + 2 + data[tag_at + 1] == stop
             ):
                 add_name(data[at + 4 : tag_at])
+                add_tag(data[tag_at])
+                add_raw(data[tag_at + 2 : stop])
             else:
                 start, stop = expect(data, at, end, SEQUENCE)
                 name_at, tag_at = expect(data, start, stop, OID)
-                _, value_at, value_end = frame(data, tag_at, stop)
+                tag, value_at, value_end = frame(data, tag_at, stop)
                 if value_end != stop:
                     raise BerError("a binding holds more than a name and a value")
                 add_name(data[name_at:tag_at])
-            add_tag(data[tag_at])
-            add_raw(data[value_at:stop])
+                add_tag(tag)
+                add_raw(data[value_at:stop])
             at = stop
     except IndexError:
         raise BerError("truncated") from None
+    if at != end:
+        raise BerError("a length runs past its frame")
     return names, tags, raws
 
 

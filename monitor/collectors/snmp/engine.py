@@ -27,10 +27,8 @@ from monitor.collectors.snmp.messages import (
     Request,
     SnmpError,
     Version,
-    read_community,
-    read_pdu,
+    read_message,
     read_reply,
-    read_version,
 )
 from monitor.collectors.snmp.talk import Limits, Talk
 from monitor.model import Reason
@@ -42,6 +40,7 @@ Done = Callable[[Any], None]
 _TICK_S = 0.02
 _READ_SPAN_S = 0.004
 """How long one round of reading may hold the event loop."""
+_RESPONSE = int(PduType.RESPONSE)
 _MAX_RESENDS = 4
 """v3: discovery, time, and once more of each."""
 _NO_DEVICE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM, errno.EINVAL, errno.EADDRNOTAVAIL}
@@ -159,7 +158,7 @@ class UdpEngine:
         self, agent: Agent, talk: Talk[T], done: Callable[[T | SnmpError], None], deadline: float
     ) -> _Conversation:
         conversation = _Conversation(agent, talk, done, deadline)
-        if len(agent.talks) >= self.settings.per_agent:
+        if agent.talks and len(agent.talks) >= self.settings.per_agent:
             if agent.waiting is None:
                 agent.waiting = deque()
             agent.waiting.append(conversation)
@@ -188,10 +187,12 @@ class UdpEngine:
 
     def _admit(self, conversation: _Conversation) -> None:
         agent = conversation.agent
-        agent.talks = (*agent.talks, conversation)
-        if len(agent.talks) == 1:
+        if agent.talks:
+            agent.talks = (*agent.talks, conversation)
+        else:
+            agent.talks = (conversation,)
             agent.clue = None
-        self._talking[agent.address] = agent
+            self._talking[agent.address] = agent
         if len(self._pending) < self.settings.window:
             self._advance(conversation, None)
         else:
@@ -230,7 +231,9 @@ class UdpEngine:
         """Take it out of every table; False if it was not in."""
         agent = conversation.agent
         self._pending.pop(conversation.id, None)
-        if conversation in agent.talks:
+        if agent.talks == (conversation,):
+            agent.talks = ()
+        elif conversation in agent.talks:
             agent.talks = tuple([talk for talk in agent.talks if talk is not conversation])
         elif agent.waiting and conversation in agent.waiting:
             agent.waiting.remove(conversation)
@@ -243,6 +246,7 @@ class UdpEngine:
     def _next(self, agent: Agent) -> None:
         """Room has come free: at this agent, and in the window."""
         if agent.waiting and len(agent.talks) < self.settings.per_agent:
+            self._talking[agent.address] = agent
             self._admit(agent.waiting.popleft())
         while self._ready and len(self._pending) < self.settings.window:
             conversation = self._ready.popleft()
@@ -254,7 +258,7 @@ class UdpEngine:
     def _new_id(self) -> int:
         """Unpredictable, since it is half of what tells a reply from a forgery; always four octets long."""
         while True:
-            number = self._random.randrange(1 << 24, 1 << 31)
+            number = self._random.getrandbits(30) | 1 << 30
             if number not in self._pending:
                 return number
 
@@ -380,7 +384,7 @@ class UdpEngine:
                 self._read_errors(sock)
                 continue
             first = False
-            self._datagram(data, (address[0], address[1]))
+            self._datagram(data, address if len(address) == 2 else address[:2])
 
     def _read_errors(self, sock: socket.socket) -> None:
         for error in udp.icmp_errors(sock):
@@ -399,57 +403,45 @@ class UdpEngine:
 
     def _datagram(self, data: bytes, address: udp.Address) -> None:
         try:
-            self._match(data, address)
+            version, community, pdu = read_message(data)
+            if pdu is None:
+                message = v3.read_message(data)
+                conversation = self._pending.get(message.id)
+            else:
+                conversation = self._pending.get(pdu.request_id)
+            if conversation is None:
+                self.stats["late_or_unasked"] += 1
+                return
+            agent = conversation.agent
+            session = agent.session
+            if agent.address != address:
+                self._doubt("wrong_source", agent, SnmpError(Reason.WRONG_SOURCE, "answered from another address"))
+                return
+            if isinstance(session, usm.Session):
+                if pdu is None:
+                    self._receive_v3(conversation, session, message)
+                    return
+            elif (
+                pdu is not None
+                and pdu.type == _RESPONSE
+                and community == session.community
+                and version == session.version
+            ):
+                reply = read_reply(data, pdu)
+                del self._pending[conversation.id]
+                self._advance(conversation, reply)
+                return
+            self._doubt("foreign", agent, ProtocolError("answered with another version, community or PDU"))
         except BerError as error:
             self._doubt("garbage", self._talking.get(address), ProtocolError(str(error)))
 
     def _doubt(self, why: str, agent: Agent | None, clue: SnmpError) -> None:
+        """Not believed: counted, and remembered in case nothing better comes."""
         self.stats[why] += 1
         if agent is not None:
             agent.clue = clue
 
-    def _match(self, data: bytes, address: udp.Address) -> None:
-        version, at = read_version(data)
-        if version == Version.V3:
-            message = v3.read_message(data, at)
-            conversation = self._find(message.id, address)
-            if conversation is not None:
-                self._receive_v3(conversation, message)
-            return
-        community, at = read_community(data, at)
-        pdu = read_pdu(data, at, len(data))
-        conversation = self._find(pdu.request_id, address)
-        if conversation is None:
-            return
-        agent = conversation.agent
-        session = agent.session
-        if (
-            not isinstance(session, Community)
-            or version != session.version
-            or community != session.community
-            or pdu.type != PduType.RESPONSE
-        ):
-            self._doubt("foreign", agent, ProtocolError("answered with another version, community or PDU"))
-            return
-        reply = read_reply(data, pdu)
-        del self._pending[conversation.id]
-        self._advance(conversation, reply)
-
-    def _find(self, request_id: int, address: udp.Address) -> _Conversation | None:
-        conversation = self._pending.get(request_id)
-        if conversation is None:
-            self.stats["late_or_unasked"] += 1
-        elif conversation.agent.address != address:
-            clue = SnmpError(Reason.WRONG_SOURCE, "answered from another address")
-            self._doubt("wrong_source", conversation.agent, clue)
-            return None
-        return conversation
-
-    def _receive_v3(self, conversation: _Conversation, message: v3.Message) -> None:
-        session = conversation.agent.session
-        if not isinstance(session, usm.Session):
-            self._doubt("foreign", conversation.agent, ProtocolError("answered with another version"))
-            return
+    def _receive_v3(self, conversation: _Conversation, session: usm.Session, message: v3.Message) -> None:
         try:
             reply = session.receive(message, conversation.id, self._loop.time())
         except usm.Distrust as error:

@@ -22,6 +22,9 @@ Talk = Generator[Request, Reply, T]
 MAX_WIDTH = 10
 """Columns asked for in one request: what small agents still answer."""
 
+_EXCEPTION = ber.Missing.NO_SUCH_OBJECT.value
+_OK, _TOO_BIG = int(ErrorStatus.NO_ERROR), int(ErrorStatus.TOO_BIG)
+
 
 @dataclass(slots=True)
 class Limits:
@@ -40,7 +43,7 @@ def get_all(request: Request) -> Talk[Reply]:
     v1 refuses a whole request for one unknown name, and small agents say tooBig: the rest is asked again.
     """
     reply = yield request
-    if reply.status == ErrorStatus.NO_ERROR:
+    if reply.status == _OK:
         if tuple(reply.names) != request.names:
             raise ProtocolError("the reply names other objects than were asked for")
         return reply
@@ -49,7 +52,7 @@ def get_all(request: Request) -> Talk[Reply]:
 
 def _get_rest(request: Request, reply: Reply) -> Talk[Reply]:
     names = request.names
-    if reply.status == ErrorStatus.TOO_BIG:
+    if reply.status == _TOO_BIG:
         if len(names) == 1:
             return Reply(0, 0, list(names), [ber.Missing.TOO_BIG.value], [b""])
         half = len(names) // 2
@@ -89,51 +92,54 @@ class Column:
     raws: list[bytes] = field(default_factory=list)
 
     def values(self) -> list[ber.Value]:
-        decoders = ber.DECODERS
-        try:
-            return [decoders[tag](raw) for tag, raw in zip(self.tags, self.raws, strict=True)]
-        except KeyError as error:
-            raise ber.BerError(f"0x{error.args[0]:02x} is no SMI type") from None
+        return ber.decode_all(self.tags, self.raws)
 
     def take(self, names: list[bytes], tags: list[int], raws: list[bytes], max_rows: int) -> bool:
         """Add what a reply says of this column; False when the column has ended."""
         prefix = self.prefix
         size = len(prefix)
-        indexes = [name[size:] for name in names if name.startswith(prefix)]
         going_on = True
-        if len(indexes) < len(names) or max(tags) >= ber.Missing.NO_SUCH_OBJECT.value:
+        before = prefix + self.indexes[-1] if self.indexes else prefix
+        if max(tags) >= _EXCEPTION or not names[-1].startswith(prefix):
             end = next(
                 at
                 for at, (name, tag) in enumerate(zip(names, tags, strict=True))
-                if not name.startswith(prefix) or tag >= ber.Missing.NO_SUCH_OBJECT.value
+                if not name.startswith(prefix) or tag >= _EXCEPTION
             )
-            indexes, tags, raws = [name[size:] for name in names[:end]], tags[:end], raws[:end]
-            going_on = False
-        if indexes:
-            if not _increasing([self.indexes[-1] if self.indexes else b"", *indexes]):
+            last = names[end - 1] if end else before
+            if tags[end] < _EXCEPTION and not ber.after(names[end], last):
                 raise ProtocolError("the walk does not increase")
-            self.indexes += indexes
-            self.tags += tags
-            self.raws += raws
-            if len(self.indexes) > max_rows:
-                raise SnmpError(Reason.OVERSIZE, f"a table of more than {max_rows} rows")
+            if not end:
+                return False
+            names, tags, raws = names[:end], tags[:end], raws[:end]
+            going_on = False
+        if b"".join(names).isascii():
+            # Every octet is a sub-identifier: octets sort as OIDs do, and what lies between two names under
+            # the prefix lies under it too.
+            good = names[0] > before and all(map(gt, names[1:], names)) and names[0].startswith(prefix)
+            indexes = [name[size:] for name in names]
+        else:
+            indexes = [name[size:] for name in names if name.startswith(prefix)]
+            keys = [ber.index(before[size:]), *map(ber.index, indexes)]
+            good = len(indexes) == len(names) and all(map(gt, keys[1:], keys))
+        if not good:
+            raise ProtocolError("the walk does not increase")
+        self.indexes += indexes
+        self.tags += tags
+        self.raws += raws
+        if len(self.indexes) > max_rows:
+            raise SnmpError(Reason.OVERSIZE, f"a table of more than {max_rows} rows")
         return going_on
-
-
-def _increasing(indexes: list[bytes]) -> bool:
-    """Strictly? Octets sort as sub-identifiers do only while each takes one octet."""
-    if b"".join(indexes).isascii():
-        return all(map(gt, indexes[1:], indexes))
-    keys = [ber.index(octets) for octets in indexes]
-    return all(map(gt, keys[1:], keys))
 
 
 def walk_table(prefixes: Sequence[bytes], limits: Limits, rows_hint: int = 0) -> Talk[list[Column]]:
     """The columns under ``prefixes``, each walked to its end. ``rows_hint`` is how many rows are likely, so
     that the last request asks no further than the end."""
     columns = [Column(prefix) for prefix in prefixes]
-    for first in range(0, len(columns), MAX_WIDTH):
-        yield from _walk_group(columns[first : first + MAX_WIDTH], limits, rows_hint)
+    # Whole columns at a time where they fit: fewer names to send, and few values asked for past the end.
+    width = min(max(1, limits.bindings // (rows_hint + 1)), MAX_WIDTH)
+    for first in range(0, len(columns), width):
+        yield from _walk_group(columns[first : first + width], limits, rows_hint)
     return columns
 
 
@@ -149,7 +155,7 @@ def _walk_group(columns: list[Column], limits: Limits, rows_hint: int) -> Talk[N
         else:
             repetitions = 1
             reply = yield Request(PduType.GET_NEXT, names)
-        if reply.status == ErrorStatus.TOO_BIG:
+        if reply.status == _TOO_BIG:
             if repetitions > 1:
                 limits.bindings = repetitions * len(asked) // 2
             elif len(asked) > 1:
@@ -157,7 +163,7 @@ def _walk_group(columns: list[Column], limits: Limits, rows_hint: int) -> Talk[N
             else:
                 raise SnmpError(Reason.OVERSIZE, "one value does not fit the agent's message (tooBig)")
             continue
-        if reply.status != ErrorStatus.NO_ERROR:
+        if reply.status != _OK:
             if _blamed(reply, len(asked)) is ber.Missing.GEN_ERR:
                 raise SnmpError(Reason.UNEXPECTED, "the agent failed to read its own table (genErr)")
             ended = asked[reply.index - 1]  # v1: there is no next name

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 
 from monitor.collectors.snmp import ber, keys
-from monitor.collectors.snmp.messages import Pdu, read_pdu
+from monitor.collectors.snmp.messages import Pdu, read_pdu, read_version
 
 AUTH, PRIV, REPORTABLE = 1, 2, 4
 USM = 3
@@ -54,8 +54,10 @@ def _octets(data: bytes, at: int, end: int) -> tuple[bytes, int]:
     return data[start:stop], stop
 
 
-def read_message(data: bytes, at: int) -> Message:
-    """The message whose version field ended at ``at``."""
+def read_message(data: bytes) -> Message:
+    version, at = read_version(data)
+    if version != 3:
+        raise ber.BerError("not a v3 message")
     end = len(data)
     start, at = ber.expect(data, at, end, ber.SEQUENCE)
     message_id, start = ber.read_integer(data, start, at)
