@@ -28,7 +28,7 @@ PUBLIC = Community(Version.V2C, Secret("public"))
 V1_PUBLIC = Community(Version.V1, Secret("public"))
 SYS_NAME = ber.oid("1.3.6.1.2.1.1.5.0")
 SYS_UP_TIME = ber.oid("1.3.6.1.2.1.1.3.0")
-QUICK = EngineSettings(timeout_s=0.12, retries=1, backoff=1.5)
+QUICK = EngineSettings(timeout_s=0.08, retries=1, backoff=1.5)
 
 
 def recorded(name: str) -> Path:
@@ -199,7 +199,7 @@ class Snmpd:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, engine_id: str = "first") -> None:
-        config = self.folder / "snmpd.conf"
+        config = self.folder / "agent.conf"
         levels = "".join(
             f"rouser {user.name.decode()} {'priv' if user.priv else 'auth' if user.auth else 'noauth'}\n"
             for user in USERS.values()
@@ -209,8 +209,8 @@ class Snmpd:
             f"engineID {engine_id}\nsysName camwatch-test\n{create_users()}{levels}"
         )
         self._process = subprocess.Popen(
-            ["snmpd", "-f", "-Lf", str(self.folder / "log"), "-C", "-c", str(config), "-I", "-smux"],
-            env={"SNMP_PERSISTENT_DIR": str(self.folder), "PATH": "/usr/sbin:/usr/bin"},
+            ["snmpd", "-f", "-Lf", str(self.folder / "log"), "-c", str(config), "-I", "-smux"],
+            env={"SNMP_PERSISTENT_DIR": str(self.folder), "SNMPCONFPATH": str(self.folder), "PATH": "/usr/sbin:/usr/bin"},
         )
         deadline = time.monotonic() + 10
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -235,7 +235,7 @@ class Snmpd:
 
     def forget_engine(self) -> None:
         """As if the device had been replaced: users, engine ID and boots are gone."""
-        for path in self.folder.glob("snmpd.conf*"):
+        for path in self.folder.glob("snmpd*.conf*"):
             path.unlink()
 
 
