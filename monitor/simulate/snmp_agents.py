@@ -152,10 +152,11 @@ class Agents:
 
     def _value(self, walk: Walk, place: int, now: float) -> bytes:
         value = walk.values[place]
-        if self.counters_per_s and (value[0] in _COUNTERS or value[0] == ber.TIME_TICKS):
+        uptime = walk.names[place] == _SYS_UP_TIME
+        if self.counters_per_s and (value[0] in _COUNTERS or uptime):
             old = int.from_bytes(value[2:], "big")
             span = now - self.started
-            if value[0] == ber.TIME_TICKS:
+            if uptime:
                 return encode_unsigned(value[0], (old + int(span * 100)) % (1 << 32))
             # Ports differ, by a spread of the place, but one port is always as fast.
             speed = self.counters_per_s * (1 + place * 2654435761 % 97) // 50
@@ -223,6 +224,7 @@ class Agents:
         return [(_message(version, community, request_id, status, index, bindings), address)]
 
 
+_SYS_UP_TIME = ber.oid("1.3.6.1.2.1.1.3.0")
 _EXCEPTIONS = (0x80, 0x81, 0x82)
 
 

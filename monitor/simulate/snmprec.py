@@ -70,7 +70,11 @@ def parse(lines: list[str]) -> Walk:
     for line in lines:
         name, _, rest = line.rstrip("\r\n").partition("|")
         kind, _, text = rest.partition("|")
-        if not kind.removesuffix("x").isdecimal():
+        kind, _, module = kind.partition(":")
+        if module == "numeric":  # a figure that the simulator of the recording would vary: where it begins
+            options = dict(option.partition("=")[::2] for option in text.split(","))
+            text = options.get("initial", options.get("min", "0"))
+        elif module or not kind.removesuffix("x").isdecimal():
             continue
         try:
             key = ber.oid(name)
