@@ -148,7 +148,9 @@ def free_port() -> int:
 
 
 USERS = {
-    b"md5des": keys.User(b"md5des", keys.Auth.MD5, Secret("auth pass 1"), keys.Priv.DES, Secret("priv pass 1")),
+    b"md5des": keys.User(
+        b"md5des", keys.Auth.MD5, Secret("auth pass 1"), keys.Priv.DES, Secret("priv pass 1")
+    ),
     b"sha1aes": keys.User(
         b"sha1aes", keys.Auth.SHA1, Secret("auth pass 2"), keys.Priv.AES128, Secret("priv pass 2")
     ),
@@ -210,7 +212,11 @@ class Snmpd:
         )
         self._process = subprocess.Popen(
             ["snmpd", "-f", "-Lf", str(self.folder / "log"), "-c", str(config), "-I", "-smux"],
-            env={"SNMP_PERSISTENT_DIR": str(self.folder), "SNMPCONFPATH": str(self.folder), "PATH": "/usr/sbin:/usr/bin"},
+            env={
+                "SNMP_PERSISTENT_DIR": str(self.folder),
+                "SNMPCONFPATH": str(self.folder),
+                "PATH": "/usr/sbin:/usr/bin",
+            },
         )
         deadline = time.monotonic() + 10
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

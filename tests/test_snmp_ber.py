@@ -8,13 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyasn1.codec.ber import decoder, encoder
-from pyasn1.error import PyAsn1Error
 from pysnmp.proto import rfc1902, rfc1905
 
 from monitor.collectors.snmp import ber
 from monitor.collectors.snmp.messages import Version, read_message, read_reply
 
-INTEGERS = [0, 1, -1, 127, 128, -128, -129, 255, 256, -255, -256, -257, -2560, 32767, -32768, 2**31 - 1, -(2**31)]
+INTEGERS = [
+    0,
+    1,
+    -1,
+    127,
+    128,
+    -128,
+    -129,
+    255,
+    256,
+    -255,
+    -256,
+    -257,
+    -2560,
+    32767,
+    -32768,
+    2**31 - 1,
+    -(2**31),
+]
 
 
 def decoded(whole: bytes) -> ber.Value:
@@ -30,7 +47,9 @@ def test_integers_keep_sign_and_size(value: int) -> None:
     ours = ber.encode_integer(value)
     assert decoded(ours) == value
     assert int(decoder.decode(ours)[0]) == value
-    assert len(ours) == 2 + min(size for size in range(1, 5) if -(1 << 8 * size - 1) <= value < 1 << 8 * size - 1)
+    assert len(ours) == 2 + min(
+        size for size in range(1, 5) if -(1 << 8 * size - 1) <= value < 1 << 8 * size - 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,9 +146,9 @@ def test_columns_are_decoded_alike_with_and_without_the_short_cut() -> None:
 
 
 subidentifiers = st.integers(0, 2**32 - 1) | st.sampled_from([0, 127, 128, 16383, 16384, 2**32 - 1])
-oids = st.tuples(st.sampled_from([(1, 3), (0, 0), (2, 999), (2, 40)]), st.lists(subidentifiers, max_size=20)).map(
-    lambda parts: (*parts[0], *parts[1])
-)
+oids = st.tuples(
+    st.sampled_from([(1, 3), (0, 0), (2, 999), (2, 40)]), st.lists(subidentifiers, max_size=20)
+).map(lambda parts: (*parts[0], *parts[1]))
 
 
 @given(oids)
@@ -187,7 +206,8 @@ def their_value(value: object) -> ber.Value:
 @given(st.lists(st.tuples(oids, values), max_size=8))
 def test_bindings_read_as_pysnmp_wrote_them(bindings: list[tuple[tuple[int, ...], object]]) -> None:
     data = b"".join(
-        ber.tlv(0x30, encoder.encode(rfc1902.ObjectName(name)) + encoder.encode(value)) for name, value in bindings
+        ber.tlv(0x30, encoder.encode(rfc1902.ObjectName(name)) + encoder.encode(value))
+        for name, value in bindings
     )
     names, tags, raws = ber.varbinds(data, 0, len(data))
     assert [ber.oid_text(name) for name in names] == [".".join(map(str, name)) for name, _ in bindings]
@@ -206,8 +226,4 @@ def test_noise_raises_nothing_but_ber_error(data: bytes) -> None:
                 ber.oid_text(reply.names[at])
                 reply.value(at)
     except ber.BerError:
-        pass
-    try:
-        decoder.decode(data)
-    except PyAsn1Error:
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -108,10 +109,7 @@ async def test_a_table_without_end_is_cut_off_at_the_row_limit() -> None:
         names, _, _ = ber.varbinds(data, pdu.start, pdu.stop)
         row = ber.index(names[0])[-1]
         walk = Walk.of(
-            {
-                COLUMNS[0] + ber.subids((n,)): ber.encode_integer(1)
-                for n in range(row + 1, row + 70)
-            }
+            {COLUMNS[0] + ber.subids((n,)): ber.encode_integer(1) for n in range(row + 1, row + 70)}
         )
         return [reply for reply, _ in Agents(walk).answers(data, "127.0.0.1")]
 
@@ -170,9 +168,7 @@ async def test_gen_err_is_told_from_an_object_that_is_not_there() -> None:
 
 
 async def test_a_reply_of_many_kilobytes_is_read_whole() -> None:
-    long = {
-        COLUMNS[1] + ber.subids((n,)): encode_value(ber.OCTETS, "x" * 1000, False) for n in range(1, 41)
-    }
+    long = {COLUMNS[1] + ber.subids((n,)): encode_value(ber.OCTETS, "x" * 1000, False) for n in range(1, 41)}
     with simulated(Agents(Walk.of(long))) as port:
         async with engine() as ours:
             agent = Agent(IP, port, PUBLIC)
@@ -215,7 +211,10 @@ async def test_port_unreachable_is_refused_and_known_at_once() -> None:
 async def test_port_unreachable_of_one_does_not_touch_another() -> None:
     with simulated(Agents(small_walk())) as port:
         async with engine() as ours:
-            dead = [ours.ask(Agent(f"127.9.1.{n}", free_port(), PUBLIC), get_all(get(SYS_NAME)), 5) for n in range(30)]
+            dead = [
+                ours.ask(Agent(f"127.9.1.{n}", free_port(), PUBLIC), get_all(get(SYS_NAME)), 5)
+                for n in range(30)
+            ]
             alive = [ask_name(ours, Agent(f"127.9.2.{n}", port, PUBLIC)) for n in range(30)]
             outcomes = await asyncio.gather(*dead, *alive, return_exceptions=True)
             assert outcomes[30:] == [b"switch"] * 30
@@ -286,7 +285,9 @@ async def test_every_conversation_ends_by_its_deadline() -> None:
     with simulated(Agents(small_walk(), faults={IP: Fault.SILENT})) as port:
         async with engine(EngineSettings(timeout_s=30, retries=9)) as ours:
             agent = Agent(IP, port, PUBLIC)
-            errors = await asyncio.gather(*[failure(ours, agent, get_all(get(SYS_NAME)), 0.15) for _ in range(5)])
+            errors = await asyncio.gather(
+                *[failure(ours, agent, get_all(get(SYS_NAME)), 0.15) for _ in range(5)]
+            )
             assert {error.reason for error in errors} == {Reason.TIMEOUT, Reason.OWN_LOSS}
 
 
@@ -320,7 +321,10 @@ async def test_another_community_is_never_taken_for_ours() -> None:
 async def test_a_v2c_answer_to_a_v1_request_is_not_taken() -> None:
     def answer(data: bytes) -> list[bytes]:
         replies = Agents(small_walk()).answers(data, "127.0.0.1")
-        return [reply.replace(b"\x02\x01\x00\x04\x06public", b"\x02\x01\x01\x04\x06public") for reply, _ in replies]
+        return [
+            reply.replace(b"\x02\x01\x00\x04\x06public", b"\x02\x01\x01\x04\x06public")
+            for reply, _ in replies
+        ]
 
     with scripted(answer) as port:
         async with engine() as ours:
@@ -346,8 +350,6 @@ def test_the_quick_reader_agrees_with_the_careful_one() -> None:
             version, place = read_version(data)
             community, place = read_community(data, place)
             assert quick == (version, community, read_pdu(data, place, len(data)))
-            try:
+            with suppress(ber.BerError):
                 read_reply(data, quick[2])
-            except ber.BerError:
-                pass
     assert quick_ones > 100

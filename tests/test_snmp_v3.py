@@ -8,11 +8,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pysnmp.entity import config
 from pysnmp.proto import rfc1902
-from pysnmp.proto.secmod.rfc3414 import service as _  # first: its modules import each other in a ring
-from pysnmp.proto.secmod.eso.priv import aes192, aes256  # isort: skip
-from pysnmp.proto.secmod.rfc3414.auth import hmacmd5, hmacsha  # isort: skip
-from pysnmp.proto.secmod.rfc7860.auth import hmacsha2  # isort: skip
+from pysnmp.proto.secmod.eso.priv import aes192, aes256
 
 from monitor.collectors.snmp import ber, keys, usm, v3
 from monitor.collectors.snmp.engine import EngineSettings
@@ -73,9 +71,9 @@ def test_keys_of_rfc_3414() -> None:
 @pytest.mark.parametrize(
     ("auth", "service"),
     [
-        (keys.Auth.MD5, hmacmd5.HmacMd5.SERVICE_ID),
-        (keys.Auth.SHA1, hmacsha.HmacSha.SERVICE_ID),
-        (keys.Auth.SHA256, hmacsha2.HmacSha2.SHA256_SERVICE_ID),
+        (keys.Auth.MD5, config.USM_AUTH_HMAC96_MD5),
+        (keys.Auth.SHA1, config.USM_AUTH_HMAC96_SHA),
+        (keys.Auth.SHA256, config.USM_AUTH_HMAC192_SHA256),
     ],
 )
 def test_both_key_extensions_are_those_of_pysnmp(
@@ -142,7 +140,9 @@ async def test_an_agent_costs_one_message_once_it_is_known(snmpd: Snmpd) -> None
         (keys.User(b"sha1aes", keys.Auth.SHA1, Secret("wrong pass")), "digest"),
         (keys.User(b"sha1aes", keys.Auth.SHA256, Secret("auth pass 2")), "digest"),
         (
-            keys.User(b"sha1aes", keys.Auth.SHA1, Secret("auth pass 2"), keys.Priv.AES128, Secret("wrong pass")),
+            keys.User(
+                b"sha1aes", keys.Auth.SHA1, Secret("auth pass 2"), keys.Priv.AES128, Secret("wrong pass")
+            ),
             "",
         ),
         (keys.User(b"open", keys.Auth.SHA1, Secret("auth pass 2")), "level"),
@@ -271,7 +271,9 @@ class Station:
         self.session = usm.Session(user, 1)
         self.level = self.session.level
 
-    def report(self, request_id: int, counter: bytes, flags: int = 0, boots: int = 5, time: int = 1000) -> v3.Message:
+    def report(
+        self, request_id: int, counter: bytes, flags: int = 0, boots: int = 5, time: int = 1000
+    ) -> v3.Message:
         pdu = _pdu(PduType.REPORT, request_id, counter, b"\x41\x01\x01")
         return self.message(request_id, pdu, flags=flags, boots=boots, time=time)
 
@@ -348,7 +350,9 @@ def test_a_good_answer_is_taken(station: Station) -> None:
     ],
     ids=["not signed", "another engine", "another user", "another context", "boots at the end"],
 )
-def test_an_answer_that_is_wrong_in_one_field_is_not_taken(station: Station, fields: dict[str, object]) -> None:
+def test_an_answer_that_is_wrong_in_one_field_is_not_taken(
+    station: Station, fields: dict[str, object]
+) -> None:
     assert not taken(station, station.answer(**fields))
     assert taken(station, station.answer())
 
@@ -358,7 +362,9 @@ def test_encryption_without_a_digest_is_not_taken(station: Station) -> None:
     data = station.answer(flags=0).data
     flags_at = data.index(b"\x04\x01\x00\x02\x01\x03") + 2
     scoped_at = station.answer(flags=0).start
-    hidden = data[:flags_at] + bytes((v3.PRIV,)) + data[flags_at + 1 : scoped_at] + b"\x04" + data[scoped_at + 1 :]
+    hidden = (
+        data[:flags_at] + bytes((v3.PRIV,)) + data[flags_at + 1 : scoped_at] + b"\x04" + data[scoped_at + 1 :]
+    )
     assert not taken(station, v3.read_message(hidden))
 
 
@@ -393,7 +399,9 @@ def test_a_report_of_time_is_believed_only_with_a_digest(station: Station) -> No
     with pytest.raises(usm.Distrust):
         station.session.receive(station.report(2, usm.NOT_IN_TIME_WINDOW, boots=9), 2, 0.0)
     assert station.session.boots == 5
-    assert station.session.receive(station.report(2, usm.NOT_IN_TIME_WINDOW, v3.AUTH, boots=9), 2, 0.0) is None
+    assert (
+        station.session.receive(station.report(2, usm.NOT_IN_TIME_WINDOW, v3.AUTH, boots=9), 2, 0.0) is None
+    )
     assert station.session.boots == 9
 
 
@@ -415,7 +423,9 @@ def test_a_privacy_salt_is_never_used_twice() -> None:
     for user in (b"sha1aes", b"md5des"):
         station = Station(USERS[user])
         station.discover()
-        salts = {v3.read_message(station.session.encode(get(SYS_NAME), 1 << 30, 0.0)).salt for _ in range(500)}
+        salts = {
+            v3.read_message(station.session.encode(get(SYS_NAME), 1 << 30, 0.0)).salt for _ in range(500)
+        }
         assert len(salts) == 500
 
 

@@ -237,7 +237,7 @@ def _places(walk: Walk, names: list[bytes], pdu: Pdu, v1: bool) -> list[tuple[by
             place = walk.places.get(name)
             out.append((name, ber.Missing.NO_SUCH_INSTANCE.value if place is None else place + 256))
     elif pdu.type in (PduType.GET_NEXT, PduType.GET_BULK):
-        rows = max(0, pdu.index) if pdu.type == PduType.GET_BULK else 1
+        rows = max(0, pdu.error_index) if pdu.type == PduType.GET_BULK else 1
         at = [(name, walk.after(name)) for name in names]
         for row in range(rows):
             if row and all(place + row > count for _, place in at):
@@ -275,7 +275,8 @@ def open_socket(port: int = 0) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-    sock.bind(("0.0.0.0", port))
+    # Only so can one socket be all of 127.0.0.0/8; requests from elsewhere are passed over.
+    sock.bind(("0.0.0.0", port))  # noqa: S104
     sock.setblocking(False)
     return sock
 
@@ -305,7 +306,7 @@ def serve(sock: socket.socket, agents: Agents, stop: int) -> None:
     """Answer until the file descriptor ``stop`` becomes readable."""
     agents.started = time.monotonic()
     while True:
-        readable, _, _ = select.select([sock, stop], [], [])
+        readable, _, _ = select.select([sock.fileno(), stop], [], [])
         if stop in readable:
             return
         while answer(sock, agents):

@@ -1,4 +1,5 @@
-"""Recorded walks: ``OID|type|value`` lines (``.snmprec``), type as in BER, ``x`` behind it for hexadecimal."""
+"""Recorded walks: ``OID|type|value`` lines (``.snmprec``), type as in BER, ``x`` behind it for
+hexadecimal."""
 
 from __future__ import annotations
 

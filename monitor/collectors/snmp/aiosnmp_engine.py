@@ -17,7 +17,15 @@ from aiosnmp.exceptions import SnmpErrorStatus, SnmpException, SnmpTimeoutError
 
 from monitor.collectors.snmp import ber
 from monitor.collectors.snmp.engine import Agent, EngineSettings
-from monitor.collectors.snmp.messages import Community, PduType, ProtocolError, Reply, Request, SnmpError, Version
+from monitor.collectors.snmp.messages import (
+    Community,
+    PduType,
+    ProtocolError,
+    Reply,
+    Request,
+    SnmpError,
+    Version,
+)
 from monitor.collectors.snmp.talk import Talk
 from monitor.model import Reason
 
@@ -48,7 +56,9 @@ class AiosnmpEngine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def run(self, agent: Agent, talk: Talk[T], done: Callable[[T | SnmpError], None], deadline: float) -> object:
+    def run(
+        self, agent: Agent, talk: Talk[T], done: Callable[[T | SnmpError], None], deadline: float
+    ) -> object:
         task = asyncio.get_running_loop().create_task(self._drive(agent, talk, done, deadline))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

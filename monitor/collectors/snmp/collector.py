@@ -11,11 +11,15 @@ from pydantic import Field
 
 from monitor.collectors.base import CheckSettings, Env
 from monitor.collectors.snmp import profiles
+from monitor.collectors.snmp.ber import BerError
 from monitor.collectors.snmp.credentials import Credentials, CredentialSection
 from monitor.collectors.snmp.engine import Agent, EngineSettings, SnmpEngine, UdpEngine
 from monitor.collectors.snmp.messages import SnmpError
 from monitor.collectors.snmp.poll import Memory, Poll, poll
-from monitor.model import Device, DeviceId, Reading, Reason, Result, Target, WallMs
+from monitor.collectors.snmp.ports import Ports
+from monitor.collectors.snmp.talk import Talk
+from monitor.collectors.snmp.topology import survey
+from monitor.model import Device, DeviceId, Kind, MonoMs, Reading, Reason, Result, Target, WallMs
 from monitor.settings import Duration
 
 CHECK = "snmp"
@@ -41,6 +45,10 @@ class SnmpSettings(CheckSettings):
     """Values asked for in one reply; fewer for agents that say tooBig."""
     refresh: Duration = 600.0
     """How often names of ports, and which objects a device has, are read anew."""
+    survey: Duration = 3600.0
+    """How often switches are asked what hangs on their ports."""
+    camera_vlans: tuple[int, ...] = ()
+    """VLANs in which every address should be a device of the inventory."""
     profiles: tuple[Path, ...] = (Path("/etc/camwatch/snmp"),)
     """Folders of profiles; a file of a later one replaces one of the same name."""
     engine: Literal["camwatch", "aiosnmp"] = "camwatch"
@@ -70,6 +78,8 @@ class SnmpCollector:
         self._env = env
         self._credentials = Credentials(settings.credentials, env.random)
         self._agents: dict[DeviceId, tuple[Device, str, Agent, Memory]] = {}
+        self.ports = Ports()
+        self._surveyed: dict[DeviceId, MonoMs] = {}
         self._engine = make_engine(settings, env)
 
     async def start(self) -> None:
@@ -100,7 +110,9 @@ class SnmpCollector:
                     await news.wait()
                     if left:  # more will come in a moment: one batch of them
                         news.clear()
-                        await asyncio.sleep(min(_BATCH_S, max(0.0, deadline - asyncio.get_running_loop().time())))
+                        await asyncio.sleep(
+                            min(_BATCH_S, max(0.0, deadline - asyncio.get_running_loop().time()))
+                        )
                 batch, ready = ready, []
                 if batch:
                     yield batch
@@ -110,12 +122,22 @@ class SnmpCollector:
             for conversation in under_way.values():
                 self._engine.cancel(conversation)
 
-    def _begin(self, target: Target, deadline: float, under_way: dict[DeviceId, object], add: Callable[[Result], None]) -> None:
+    def _begin(
+        self,
+        target: Target,
+        deadline: float,
+        under_way: dict[DeviceId, object],
+        add: Callable[[Result], None],
+    ) -> None:
         id_ = target.device.id
         at = self._env.clock.now()
         known = self._known(target)
         if known is None:
-            add(Result(id_, CHECK, at.wall, Reason.AUTH, detail="no entry of checks.snmp.credentials is for it"))
+            add(
+                Result(
+                    id_, CHECK, at.wall, Reason.AUTH, detail="no entry of checks.snmp.credentials is for it"
+                )
+            )
             return
         agent, memory = known
 
@@ -123,11 +145,40 @@ class SnmpCollector:
             under_way.pop(id_, None)
             add(self._result(id_, at.wall, at.mono, outcome))
 
-        talk = poll(memory, self.profiles, agent.limits, int(self.settings.refresh * 1000), self._mono)
+        talk = self._talk(target.device, agent, memory)
         under_way[id_] = None
         conversation = self._engine.run(agent, talk, done, deadline)
         if id_ in under_way:  # it may have ended at once
             under_way[id_] = conversation
+
+    def _talk(self, device: Device, agent: Agent, memory: Memory) -> Talk[Poll]:
+        """The poll, and when it is time the survey of what hangs on the switch."""
+        out = yield from poll(
+            memory, self.profiles, agent.limits, int(self.settings.refresh * 1000), self._mono
+        )
+        now = self._env.clock.now().mono
+        last = self._surveyed.get(device.id)
+        if device.kind is Kind.SWITCH and (last is None or now - last >= self.settings.survey * 1000):
+            self._surveyed[device.id] = now
+            try:
+                found = yield from survey(agent.limits)
+            except (SnmpError, BerError) as error:
+                out.trouble = out.trouble or f"survey of ports: {error}"
+            else:
+                self.ports.surveyed(device.id, found, now)
+                if self.settings.camera_vlans:
+                    strangers = [
+                        s for s in self.ports.strangers(self.settings.camera_vlans) if s.switch == device.id
+                    ]
+                    out.readings.append(Reading("camera_vlan.unknown_addresses", len(strangers)))
+                    if strangers:
+                        worst = strangers[0]
+                        out.trouble = out.trouble or (
+                            f"unknown address {worst.mac} in camera VLAN {worst.vlan} "
+                            f"at {worst.port_name or worst.port}"
+                        )
+        out.readings += self.ports.lost_links(device.id, out.readings)
+        return out
 
     def _mono(self) -> int:
         return self._env.clock.now().mono
@@ -141,6 +192,7 @@ class SnmpCollector:
     def _known(self, target: Target) -> tuple[Agent, Memory] | None:
         """The device's agent; made anew when its record or address has changed."""
         device = target.device
+        self.ports.met(device)
         known = self._agents.get(device.id)
         if known is not None and known[0] is device and known[1] == target.ip:
             return known[2], known[3]

@@ -43,7 +43,14 @@ _READ_SPAN_S = 0.004
 _RESPONSE = int(PduType.RESPONSE)
 _MAX_RESENDS = 4
 """v3: discovery, time, and once more of each."""
-_NO_DEVICE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM, errno.EINVAL, errno.EADDRNOTAVAIL}
+_NO_DEVICE = {
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EINVAL,
+    errno.EADDRNOTAVAIL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,9 @@ class SnmpEngine(Protocol):
 
     async def stop(self) -> None: ...
 
-    def run(self, agent: Agent, talk: Talk[T], done: Callable[[T | SnmpError], None], deadline: float) -> object:
+    def run(
+        self, agent: Agent, talk: Talk[T], done: Callable[[T | SnmpError], None], deadline: float
+    ) -> object:
         """Start a conversation; ``done`` is called once, at ``deadline`` at the latest. The object returned
         is what ``cancel`` takes."""
         ...
@@ -337,7 +346,9 @@ class UdpEngine:
     def _expire_waiting(self, now: float) -> None:
         """Conversations that never got their turn end at their deadline too."""
         late = [talk for talk in self._ready if talk.deadline <= now]
-        late += [talk for agent in self._talking.values() for talk in agent.waiting or () if talk.deadline <= now]
+        late += [
+            talk for agent in self._talking.values() for talk in agent.waiting or () if talk.deadline <= now
+        ]
         for conversation in late:
             self._finish(conversation, SnmpError(Reason.OWN_LOSS, "no turn before the deadline"))
 
@@ -415,7 +426,9 @@ class UdpEngine:
             agent = conversation.agent
             session = agent.session
             if agent.address != address:
-                self._doubt("wrong_source", agent, SnmpError(Reason.WRONG_SOURCE, "answered from another address"))
+                self._doubt(
+                    "wrong_source", agent, SnmpError(Reason.WRONG_SOURCE, "answered from another address")
+                )
                 return
             if isinstance(session, usm.Session):
                 if pdu is None:

@@ -65,7 +65,9 @@ def _build(node: ast.expr, names: set[str]) -> _Node:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
             act, one, other = _OPERATORS[type(op)], _build(left, names), _build(right, names)
             return lambda row: act(one(row), other(row))
-    raise ValueError(f'"{ast.unparse(node)}" is not allowed in an expression: numbers, fields, + - * / ** ( )')
+    raise ValueError(
+        f'"{ast.unparse(node)}" is not allowed in an expression: numbers, fields, + - * / ** ( )'
+    )
 
 
 def _power(base: _Node, exponent: _Node) -> _Node:

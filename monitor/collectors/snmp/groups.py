@@ -97,9 +97,7 @@ class Group:
         rows = held[0].indexes
         if any(column.indexes != rows for column in held):
             rows = list(dict.fromkeys(index for column in held for index in column.indexes))
-        values = {
-            part.name: self._merged(part, rows, by_oid) for part in self.section.fields if part.oid
-        }
+        values = {part.name: self._merged(part, rows, by_oid) for part in self.section.fields if part.oid}
         rates = self._rates(tuple(rows), values, by_oid, now)
         done: dict[str, list[FieldValue | None]] = {}
         for part in self.section.fields:
@@ -154,7 +152,11 @@ class Group:
             if tags is None:
                 strangers = True
                 continue
-            out += [Reading(metric, value, tags) for metric, column in visible if (value := column[at]) is not None]
+            out += [
+                Reading(metric, value, tags)
+                for metric, column in visible
+                if (value := column[at]) is not None
+            ]
         return out, strangers
 
     # --- counters ---
@@ -180,7 +182,12 @@ class Group:
             else:
                 by_row.append(row_rates(old, after, bits, elapsed))
         self._counters = array(
-            "Q", [_NO_COUNT if count is None else count for at in range(len(rows)) for count in (c[at] for c in counts)]
+            "Q",
+            [
+                _NO_COUNT if count is None else count
+                for at in range(len(rows))
+                for count in (c[at] for c in counts)
+            ],
         )
         # One tuple for all devices with the same ports, not one for each.
         self.rows = _rows.setdefault(rows, rows) if len(_rows) < _MAX_TAGS else rows

@@ -89,7 +89,7 @@ class Reply(NamedTuple):
     """A response PDU that belongs to its request: source, id, credentials and PDU type have been checked."""
 
     status: int
-    index: int
+    error_index: int
     names: list[bytes]
     tags: list[int]
     raws: list[bytes]
@@ -104,7 +104,7 @@ class Pdu(NamedTuple):
     type: int
     request_id: int
     status: int
-    index: int
+    error_index: int
     start: int
     stop: int
 
@@ -124,7 +124,7 @@ def read_pdu(data: bytes, at: int, end: int) -> Pdu:
 
 
 def read_reply(data: bytes, pdu: Pdu) -> Reply:
-    return Reply(pdu.status, pdu.index, *ber.varbinds(data, pdu.start, pdu.stop))
+    return Reply(pdu.status, pdu.error_index, *ber.varbinds(data, pdu.start, pdu.stop))
 
 
 def read_version(data: bytes) -> tuple[int, int]:

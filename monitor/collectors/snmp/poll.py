@@ -1,4 +1,4 @@
-"""One poll of one device: who it is, its scalars, its tables. A conversation, and what is kept between two."""
+"""One poll of one device: who it is, its scalars, its tables; and what is kept until the next."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from monitor.collectors.snmp import ber, expression
 from monitor.collectors.snmp.expression import Expression
@@ -34,7 +35,7 @@ def _oid(value: object) -> bytes:
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):
-        raise ValueError("an object identifier is text, for example \"1.3.6.1.2.1.1.3.0\"")
+        raise ValueError('an object identifier is text, for example "1.3.6.1.2.1.1.3.0"')
     return ber.oid(value)
 
 
@@ -54,8 +55,8 @@ class FieldSection(Section):
     oid: Annotated[tuple[OidText, ...], BeforeValidator(_one_or_more)] = ()
     """Where it is read: a scalar with its ``.0``, or a column. Of several, the first that a row has."""
     expr: Annotated[tuple[str, ...], BeforeValidator(_one_or_more)] = ()
-    """Instead of ``oid``: arithmetic over fields of the same row, as "100 * used / size". Of several, the first
-    that comes out."""
+    """Instead of ``oid``: arithmetic over fields of the same row, as "100 * used / size". Of several,
+    the first that comes out."""
     rate: bool = False
     """A counter: written as its increase per second."""
     scale: float = 1.0
@@ -222,8 +223,9 @@ class Profiles:
                     known = found.get(key)
                     if known is not None and (known.type, known.unit) != (field.type, field.unit):
                         raise ProfileError(
-                            f"{name}.toml: {'.'.join(key)} is {field.type} in \"{field.unit}\" here, but "
-                            f"{known.type} in \"{known.unit}\" in {known.profiles[0]}.toml; one metric has one type"
+                            f'{name}.toml: {".".join(key)} is {field.type} in "{field.unit}" here, but '
+                            f'{known.type} in "{known.unit}" in {known.profiles[0]}.toml; '
+                            "one metric has one type"
                         )
                     found[key] = Metric(
                         *key,
@@ -266,9 +268,12 @@ def _read(path: Path) -> ProfileSection:
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"{path}: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise ProfileError(f"{path}: {place}: {message}" if place else f"{path}: {message}") from error
+        raise ProfileError(f"{path}: " + "; ".join(map(_complaint, error.errors()))) from error
     except OSError as error:
         raise ProfileError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _complaint(error: ErrorDetails) -> str:
+    place = ".".join(map(str, error["loc"]))
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

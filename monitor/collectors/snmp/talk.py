@@ -38,7 +38,7 @@ class Limits:
 
 
 def get_all(request: Request) -> Talk[Reply]:
-    """The values of ``request``'s names, in their order; what the agent cannot give carries a ``Missing`` tag.
+    """The values of ``request``'s names, in their order; what the agent cannot give has a ``Missing`` tag.
 
     v1 refuses a whole request for one unknown name, and small agents say tooBig: the rest is asked again.
     """
@@ -60,7 +60,7 @@ def _get_rest(request: Request, reply: Reply) -> Talk[Reply]:
         second = yield from get_all(Request(PduType.GET, names[half:]))
         return Reply(0, 0, list(names), first.tags + second.tags, first.raws + second.raws)
     missing = _blamed(reply, len(names))
-    at = reply.index - 1
+    at = reply.error_index - 1
     tags: list[int] = []
     raws: list[bytes] = []
     if len(names) > 1:
@@ -70,15 +70,15 @@ def _get_rest(request: Request, reply: Reply) -> Talk[Reply]:
 
 
 def _blamed(reply: Reply, asked: int) -> ber.Missing:
-    """Why the name at ``reply.index`` has no value; an error that is not about one name is raised."""
+    """Why the name at ``reply.error_index`` has no value; an error that is not about one name is raised."""
     if reply.status == ErrorStatus.AUTHORIZATION_ERROR:
         raise SnmpError(Reason.AUTH, "the agent denies access (authorizationError)")
     if reply.status == ErrorStatus.RESOURCE_UNAVAILABLE:
         raise SnmpError(Reason.BUSY, "the agent is out of resources (resourceUnavailable)")
     if reply.status not in (ErrorStatus.NO_SUCH_NAME, ErrorStatus.GEN_ERR, ErrorStatus.NO_ACCESS):
         raise ProtocolError(f"error status {reply.status} in answer to a read")
-    if not 1 <= reply.index <= asked:
-        raise ProtocolError(f"error index {reply.index} of {asked}")
+    if not 1 <= reply.error_index <= asked:
+        raise ProtocolError(f"error index {reply.error_index} of {asked}")
     return ber.Missing.GEN_ERR if reply.status == ErrorStatus.GEN_ERR else ber.Missing.NO_SUCH_NAME
 
 
@@ -148,7 +148,9 @@ def _walk_group(columns: list[Column], limits: Limits, rows_hint: int) -> Talk[N
     width = len(columns)
     while live:
         asked = live[:width]
-        names = tuple([column.prefix + column.indexes[-1] if column.indexes else column.prefix for column in asked])
+        names = tuple(
+            [column.prefix + column.indexes[-1] if column.indexes else column.prefix for column in asked]
+        )
         if limits.bulk:
             repetitions = _repetitions(limits.bindings // len(asked), rows_hint, len(asked[0].indexes))
             reply = yield Request(PduType.GET_BULK, names, repetitions)
@@ -166,7 +168,7 @@ def _walk_group(columns: list[Column], limits: Limits, rows_hint: int) -> Talk[N
         if reply.status != _OK:
             if _blamed(reply, len(asked)) is ber.Missing.GEN_ERR:
                 raise SnmpError(Reason.UNEXPECTED, "the agent failed to read its own table (genErr)")
-            ended = asked[reply.index - 1]  # v1: there is no next name
+            ended = asked[reply.error_index - 1]  # v1: there is no next name
             live = [column for column in live if column is not ended]
             continue
         count = len(reply.names)
@@ -189,7 +191,7 @@ def _walk_group(columns: list[Column], limits: Limits, rows_hint: int) -> Talk[N
 def _repetitions(most: int, rows_hint: int, have: int) -> int:
     """How many rows to ask for: evenly, so that the likely end and one row more is met exactly."""
     left = rows_hint + 1 - have
-    if rows_hint and 0 < left and most > 0:
+    if rows_hint and left > 0 and most > 0:
         rounds = -(-left // most)
         return max(1, -(-left // rounds))
     return max(1, most)

@@ -41,7 +41,7 @@ class Session:
     version = Version.V3
 
     def __init__(self, user: keys.User, salt: int) -> None:
-        """``salt`` is where the 64-bit count of privacy salts begins: random, so that a restart repeats none."""
+        """``salt`` is where the 64-bit count of privacy salts begins: random, so a restart repeats none."""
         self.user = user
         self.salt = salt
         self.forget()
@@ -105,7 +105,8 @@ class Session:
             raise Distrust("encrypted but not signed")
         scoped = v3.open_scoped(message, None)
         if scoped.pdu.type == PduType.REPORT:
-            return self._unsigned_report(message, scoped, now)
+            self._unsigned_report(message, scoped, now)
+            return None
         if self.level or not self.engine_id:
             raise Distrust("an answer below the security level asked for")
         if message.engine_id != self.engine_id or message.user != self.user.name:
@@ -149,7 +150,8 @@ class Session:
         return read_reply(scoped.data, scoped.pdu)
 
     def _unsigned_report(self, message: Message, scoped: Scoped, now: float) -> None:
-        """Reports that by their nature cannot be signed. They carry no values and start no clock."""
+        """Reports that by their nature cannot be signed. They carry no values and start no clock.
+        Returns if the engine's ID was learned from it."""
         name = self._reported(scoped)
         if name == UNKNOWN_ENGINE_ID:
             if not 5 <= len(message.engine_id) <= 32:

@@ -153,10 +153,7 @@ def build(
     header = ber.encode_integer(message_id) + _MAX_SIZE + tlv(ber.OCTETS, bytes((flags,))) + _MODEL
     whole = tlv(
         ber.SEQUENCE,
-        _VERSION
-        + tlv(ber.SEQUENCE, header)
-        + tlv(ber.OCTETS, tlv(ber.SEQUENCE, parameters))
-        + scoped,
+        _VERSION + tlv(ber.SEQUENCE, header) + tlv(ber.OCTETS, tlv(ber.SEQUENCE, parameters)) + scoped,
     )
     if not blank or secret is None:
         return whole
