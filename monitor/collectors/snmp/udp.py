@@ -37,8 +37,9 @@ class IcmpError(NamedTuple):
         return self.number == errno.ECONNREFUSED
 
 
-def open_socket(family: socket.AddressFamily, host: str = "", port: int = 0) -> socket.socket:
-    """A non-blocking socket with a large receive buffer and an error queue."""
+def open_socket(family: socket.AddressFamily, host: str = "", port: int = 0, *, both: bool = False) -> socket.socket:
+    """A non-blocking socket with a large receive buffer and an error queue. ``both``: an IPv6 one takes IPv4
+    datagrams too."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -47,9 +48,9 @@ def open_socket(family: socket.AddressFamily, host: str = "", port: int = 0) -> 
         except PermissionError:  # the kernel cuts this to net.core.rmem_max
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if both else 1)
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
-        else:
+        if family == socket.AF_INET or both:
             sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         sock.bind((host, port))
     except OSError:
