@@ -33,7 +33,10 @@ class Station:
         users = []
         for user in USERS.values():
             entry: dict[str, object] = {"user": user.name.decode()}
-            for key, protocol, secret in (("auth", user.auth, user.auth_pass), ("priv", user.priv, user.priv_pass)):
+            for key, protocol, secret in (
+                ("auth", user.auth, user.auth_pass),
+                ("priv", user.priv, user.priv_pass),
+            ):
                 if protocol is not None and secret is not None:
                     variable = f"TRAP_{user.name.decode()}_{key}"
                     monkeypatch.setenv(variable, secret.reveal())
@@ -163,12 +166,17 @@ def test_a_v3_trap_is_believed_when_it_is_signed(station: Station) -> None:
     [
         (v3_trap(USERS[b"sha1aes"], level=0), "refused_level"),
         (v3_trap(USERS[b"sha1aes"], level=v3.AUTH), "refused_level"),
-        (v3_trap(keys.User(b"nobody", keys.Auth.SHA1, USERS[b"sha1aes"].auth_pass), level=v3.AUTH), "refused_user"),
+        (
+            v3_trap(keys.User(b"nobody", keys.Auth.SHA1, USERS[b"sha1aes"].auth_pass), level=v3.AUTH),
+            "refused_user",
+        ),
         (v3_trap(USERS[b"sha1aes"], boots=2, time=9000), "refused_time"),
         (v3_trap(USERS[b"sha1aes"], boots=3, time=800), "refused_time"),
     ],
 )
-def test_a_v3_trap_below_its_level_or_out_of_its_time_is_not(station: Station, data: bytes, counted: str) -> None:
+def test_a_v3_trap_below_its_level_or_out_of_its_time_is_not(
+    station: Station, data: bytes, counted: str
+) -> None:
     station.receiver.receive(v3_trap(USERS[b"sha1aes"]), "127.0.0.1")
     station.receiver.receive(data, "127.0.0.1")
     assert station.receiver.stats[counted] == 1
@@ -236,9 +244,17 @@ async def test_v1_traps_of_net_snmp(station: Station, tmp_path: Path) -> None:
 
 
 def options(user: keys.User) -> list[str]:
-    line = next(line for line in create_users().splitlines() if line.startswith(f"createUser {user.name.decode()}"))
+    line = next(
+        line for line in create_users().splitlines() if line.startswith(f"createUser {user.name.decode()}")
+    )
     words = line.replace('"', "").split()[2:]
-    out = ["-v3", "-u", user.name.decode(), "-l", "authPriv" if user.priv else "authNoPriv" if user.auth else "noAuth"]
+    out = [
+        "-v3",
+        "-u",
+        user.name.decode(),
+        "-l",
+        "authPriv" if user.priv else "authNoPriv" if user.auth else "noAuth",
+    ]
     if user.auth and user.auth_pass:
         out += ["-a", words[0], "-A", user.auth_pass.reveal()]
     if user.priv and user.priv_pass:
@@ -246,7 +262,9 @@ def options(user: keys.User) -> list[str]:
     return out
 
 
-@pytest.mark.parametrize("name", [b"md5des", b"sha1aes", b"sha224", b"sha512"], ids=lambda name: name.decode())
+@pytest.mark.parametrize(
+    "name", [b"md5des", b"sha1aes", b"sha224", b"sha512"], ids=lambda name: name.decode()
+)
 async def test_v3_traps_of_net_snmp(station: Station, tmp_path: Path, name: bytes) -> None:
     arguments = ["snmptrap", *options(USERS[name]), "-e", "0x8000000001020304"]
     assert await heard(station, *arguments, folder=tmp_path) == 0
@@ -254,7 +272,9 @@ async def test_v3_traps_of_net_snmp(station: Station, tmp_path: Path, name: byte
 
 
 @pytest.mark.parametrize("name", [b"sha1aes", b"sha384"], ids=lambda name: name.decode())
-async def test_v3_informs_are_acknowledged_after_discovery(station: Station, tmp_path: Path, name: bytes) -> None:
+async def test_v3_informs_are_acknowledged_after_discovery(
+    station: Station, tmp_path: Path, name: bytes
+) -> None:
     arguments = ["snmpinform", *options(USERS[name]), "-r1", "-t1"]
     assert await heard(station, *arguments, folder=tmp_path) == 0
     assert station.readings == EXPECTED

@@ -96,7 +96,7 @@ class Reader:
         reply = None
         if ours:
             pdu = _acknowledgement(scoped.data, scoped.pdu)
-            reply = self._build(message, level, user.name, secret, now, pdu)
+            reply = self._build(message, level, user.name, secret, now, pdu, scoped)
         return _read_v2(scoped.data, scoped.pdu, reply)
 
     def _keys_of(self, user: keys.User, engine_id: bytes) -> keys.Keys | None:
@@ -125,15 +125,35 @@ class Reader:
         numbers = b"".join(map(ber.encode_integer, (0, 0, 0)))
         binding = ber.tlv(ber.SEQUENCE, ber.tlv(ber.OID, counter) + b"\x41\x01\x01")
         pdu = ber.tlv(PduType.REPORT, numbers + ber.tlv(ber.SEQUENCE, binding))
-        return self._build(message, v3.AUTH if secret else 0, message.user if secret else b"", secret, now, pdu)
+        return self._build(
+            message, v3.AUTH if secret else 0, message.user if secret else b"", secret, now, pdu
+        )
 
     def _build(
-        self, message: v3.Message, level: int, user: bytes, secret: keys.Keys | None, now: float, pdu: bytes
+        self,
+        message: v3.Message,
+        level: int,
+        user: bytes,
+        secret: keys.Keys | None,
+        now: float,
+        pdu: bytes,
+        asked: v3.Scoped | None = None,
     ) -> bytes:
         # The sender's message id makes our salt as unlike any other as that id is.
         salt = message.id.to_bytes(4, "big", signed=True) + int(now * 1000 % (1 << 32)).to_bytes(4, "big")
+        context, engine = (asked.name, asked.engine_id) if asked else (b"", None)
         return v3.build(
-            message.id, level, self._engine_id, self._boots, int(now), user, secret, salt, pdu
+            message.id,
+            level,
+            self._engine_id,
+            self._boots,
+            int(now),
+            user,
+            secret,
+            salt,
+            pdu,
+            context,
+            engine,
         )
 
 

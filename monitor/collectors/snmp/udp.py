@@ -37,7 +37,9 @@ class IcmpError(NamedTuple):
         return self.number == errno.ECONNREFUSED
 
 
-def open_socket(family: socket.AddressFamily, host: str = "", port: int = 0, *, both: bool = False) -> socket.socket:
+def open_socket(
+    family: socket.AddressFamily, host: str = "", port: int = 0, *, both: bool = False
+) -> socket.socket:
     """A non-blocking socket with a large receive buffer and an error queue. ``both``: an IPv6 one takes IPv4
     datagrams too."""
     sock = socket.socket(family, socket.SOCK_DGRAM)

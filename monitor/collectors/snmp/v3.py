@@ -132,10 +132,13 @@ def build(
     salt: bytes,
     pdu: bytes,
     context: bytes = b"",
+    context_engine: bytes | None = None,
 ) -> bytes:
-    """A whole message: ``pdu`` scoped, then encrypted and signed as ``flags`` say."""
+    """A whole message: ``pdu`` scoped, then encrypted and signed as ``flags`` say. The context is the engine's
+    own unless ``context_engine`` names another."""
     tlv = ber.tlv
-    scoped = tlv(ber.SEQUENCE, tlv(ber.OCTETS, engine_id) + tlv(ber.OCTETS, context) + pdu)
+    scope = engine_id if context_engine is None else context_engine
+    scoped = tlv(ber.SEQUENCE, tlv(ber.OCTETS, scope) + tlv(ber.OCTETS, context) + pdu)
     blank = b""
     if flags & AUTH and secret is not None:
         blank = bytes(secret.auth.size)
