@@ -38,7 +38,8 @@ class Group:
     tags: dict[bytes, Tags] = field(default_factory=dict)
     due_at: int = 0
     """Monotonic ms; before it the group is left out."""
-    read_at: int = 0
+    read_at: int | None = None
+    """Monotonic ms at which the counters were read."""
     _counters: array[int] = field(default_factory=lambda: array("Q"))
     _marks: list[Value] = field(default_factory=list)
 
@@ -84,7 +85,7 @@ class Group:
 
     def forget_counters(self) -> None:
         self._counters = array("Q")
-        self.read_at = 0
+        self.read_at = None
 
     # --- readings ---
 
@@ -172,7 +173,7 @@ class Group:
         before = dict(self._stored(len(parts)))
         marks = self._discontinuities(rows, by_oid)
         old_marks = dict(zip(self.rows, self._marks, strict=False))
-        elapsed = now - self.read_at if self.read_at else 0
+        elapsed = 0 if self.read_at is None else now - self.read_at
         by_row: list[list[float | None]] = []
         for at, row in enumerate(rows):
             old = before.get(row)

@@ -134,8 +134,8 @@ def build(
     context: bytes = b"",
     context_engine: bytes | None = None,
 ) -> bytes:
-    """A whole message: ``pdu`` scoped, then encrypted and signed as ``flags`` say. The context is the engine's
-    own unless ``context_engine`` names another."""
+    """A whole message: ``pdu`` scoped, then encrypted and signed as ``flags`` say. The context is the
+    engine's own unless ``context_engine`` names another."""
     tlv = ber.tlv
     scope = engine_id if context_engine is None else context_engine
     scoped = tlv(ber.SEQUENCE, tlv(ber.OCTETS, scope) + tlv(ber.OCTETS, context) + pdu)
