@@ -29,7 +29,8 @@ from typing import Any
 from bench import snmp_clients as clients
 from bench.snmp_fleet import Responder, addresses
 from monitor.collectors.snmp import ber
-from monitor.collectors.snmp.engine import Agent, EngineSettings, UdpEngine
+from monitor.collectors.snmp.agents import Agent, EngineSettings
+from monitor.collectors.snmp.engine import UdpEngine
 from monitor.collectors.snmp.messages import get
 from monitor.collectors.snmp.talk import get_all
 
@@ -106,14 +107,14 @@ def memory(port: int, count: int) -> dict[str, float]:
         await engine.start()
         request = get(*map(ber.oid, clients.scalars()))
         await clients.all_of(engine, clients.v2c(10, port), lambda agent: get_all(request))
-        files = len(os.listdir("/proc/self/fd"))
+        files = len(list(Path("/proc/self/fd").iterdir()))
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
         agents = clients.v2c(count, port)
         await clients.all_of(engine, agents, lambda agent: get_all(request))
         after = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        more = len(os.listdir("/proc/self/fd")) - files
+        more = len(list(Path("/proc/self/fd").iterdir())) - files
         await engine.stop()
         return {"bytes": (after - before) / count, "files": more}
 
@@ -198,14 +199,23 @@ def exporter(folder: Path, port: int) -> float | None:
         for root, most in ((clients.IF_TABLE, 23), (clients.IF_X_TABLE, 20))
         for n in range(1, most)
     )
-    config.write_text(f"bench:\n  walk:\n  - {clients.IF_TABLE}\n  - {clients.IF_X_TABLE}\n  metrics:\n{metrics}"
-                      "  version: 2\n  max_repetitions: 25\n")
+    config.write_text(
+        f"bench:\n  walk:\n  - {clients.IF_TABLE}\n  - {clients.IF_X_TABLE}\n  metrics:\n{metrics}"
+        "  version: 2\n  max_repetitions: 25\n"
+    )
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         web = sock.getsockname()[1]
     core = sorted(os.sched_getaffinity(0))[0]
     process = subprocess.Popen(
-        ["taskset", "-c", str(core), program, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{web}"],
+        [
+            "taskset",
+            "-c",
+            str(core),
+            program,
+            f"--config.file={config}",
+            f"--web.listen-address=127.0.0.1:{web}",
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -219,7 +229,9 @@ def exporter(folder: Path, port: int) -> float | None:
         before = spent()
         hosts = addresses(50)
         for ip in hosts:
-            with urllib.request.urlopen(f"http://127.0.0.1:{web}/snmp?module=bench&target={ip}:{port}") as page:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{web}/snmp?module=bench&target={ip}:{port}"
+            ) as page:
                 page.read()
         return (spent() - before) / len(hosts)
     except OSError:
@@ -289,7 +301,9 @@ def main() -> None:
         "cores_for_5000_walks_a_minute": round(cpu["walk_ours"] * 5000 / 60, 3),
         "ratio_p99_with_dead": ratio(median(troubled), median(calm)),
         "get_us": {name[4:]: round(value * 1e6, 1) for name, value in cpu.items() if name.startswith("get_")},
-        "walk_ms": {name[5:]: round(value * 1e3, 2) for name, value in cpu.items() if name.startswith("walk_")},
+        "walk_ms": {
+            name[5:]: round(value * 1e3, 2) for name, value in cpu.items() if name.startswith("walk_")
+        },
         "v3_us": {name[3:]: round(value * 1e6, 1) for name, value in cpu.items() if name.startswith("v3_")},
     }
     print(json.dumps(report) if options.json else json.dumps(report, indent=2))

@@ -1,4 +1,4 @@
-"""The clients that are compared, each as a function that runs in a process of its own and returns CPU seconds."""
+"""The clients that are compared: each a function that runs in a process of its own and returns CPU seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 from bench.snmp_fleet import IF_TABLE, IF_X_TABLE, PORTS, addresses, columns, pin, scalars
 from monitor.collectors.snmp import ber, keys, usm
-from monitor.collectors.snmp.engine import Agent, EngineSettings, UdpEngine
+from monitor.collectors.snmp.agents import Agent, EngineSettings
+from monitor.collectors.snmp.engine import UdpEngine
 from monitor.collectors.snmp.messages import Community, SnmpError, Version, get
 from monitor.collectors.snmp.talk import Talk, get_all, walk_table
 from monitor.secrets import Secret
@@ -19,9 +20,7 @@ from monitor.secrets import Secret
 WALK_BINDINGS = 60
 """Values in one reply of a walk: the same for all."""
 WALK_VALUES = 41 * PORTS
-BENCH_USER = keys.User(
-    b"bench", keys.Auth.SHA1, Secret("bench auth"), keys.Priv.AES128, Secret("bench priv")
-)
+BENCH_USER = keys.User(b"bench", keys.Auth.SHA1, Secret("bench auth"), keys.Priv.AES128, Secret("bench priv"))
 SYSTEM = [f"1.3.6.1.2.1.1.{n % 6 + 1}.0" for n in range(10)]
 
 
@@ -203,9 +202,7 @@ def pysnmp_v3(port: int, requests: int) -> float:
         names = [ObjectType(ObjectIdentity(name)) for name in SYSTEM]
 
         async def one() -> None:
-            error, status, _, _ = await get_cmd(
-                engine, user, target, ContextData(), *names, lookupMib=False
-            )
+            error, status, _, _ = await get_cmd(engine, user, target, ContextData(), *names, lookupMib=False)
             if error or status:
                 raise RuntimeError(str(error or status))
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from monitor.collectors.snmp import ber, keys, usm
-from monitor.collectors.snmp.engine import Agent, EngineSettings, UdpEngine
+from monitor.collectors.snmp.agents import Agent, EngineSettings
+from monitor.collectors.snmp.engine import UdpEngine
 from monitor.collectors.snmp.messages import Community, Reply, SnmpError, Version, get
 from monitor.collectors.snmp.talk import Talk, get_all
 from monitor.secrets import Secret

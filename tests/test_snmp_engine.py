@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from monitor.collectors.snmp import ber
-from monitor.collectors.snmp.engine import Agent, EngineSettings
+from monitor.collectors.snmp.agents import Agent, EngineSettings
 from monitor.collectors.snmp.messages import Community, Version, get, read_message, read_reply
 from monitor.collectors.snmp.talk import Limits, get_all, walk_table
 from monitor.model import Reason

@@ -13,7 +13,7 @@ from pysnmp.proto import rfc1902
 from pysnmp.proto.secmod.eso.priv import aes192, aes256
 
 from monitor.collectors.snmp import ber, keys, usm, v3
-from monitor.collectors.snmp.engine import EngineSettings
+from monitor.collectors.snmp.agents import EngineSettings
 from monitor.collectors.snmp.messages import PduType, Request, SnmpError, get
 from monitor.collectors.snmp.talk import get_all, walk_table
 from monitor.model import Reason
@@ -83,7 +83,8 @@ def test_both_key_extensions_are_those_of_pysnmp(
     ours = keys.keys_for(user, ENGINE)
     assert ours is not None
     ku = theirs.hash_passphrase(service, b"maplesyrup")
-    assert ours.priv_key == bytes(theirs.localize_key(service, ku, rfc1902.OctetString(ENGINE)))
+    assert ours.cipher is not None
+    assert ours.cipher.key == bytes(theirs.localize_key(service, ku, rfc1902.OctetString(ENGINE)))
 
 
 @given(st.binary(max_size=100), st.sampled_from(keys.Priv), st.sampled_from(keys.Auth))

@@ -16,7 +16,7 @@ import aiosnmp
 from aiosnmp.exceptions import SnmpErrorStatus, SnmpException, SnmpTimeoutError
 
 from monitor.collectors.snmp import ber
-from monitor.collectors.snmp.engine import Agent, EngineSettings
+from monitor.collectors.snmp.agents import Agent, EngineSettings
 from monitor.collectors.snmp.messages import (
     Community,
     PduType,

@@ -57,7 +57,10 @@ def length(size: int) -> bytes:
 
 
 def tlv(tag: int, content: bytes) -> bytes:
-    return bytes((tag,)) + length(len(content)) + content
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    return bytes((tag,)) + length(size) + content
 
 
 def frame(data: bytes, at: int, end: int) -> tuple[int, int, int]:
@@ -81,6 +84,9 @@ def frame(data: bytes, at: int, end: int) -> tuple[int, int, int]:
 
 def expect(data: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
     """Start and stop of a value that must carry ``tag``."""
+    start = at + 2
+    if start <= end and data[at] == tag and data[at + 1] < 0x80 and start + data[at + 1] <= end:
+        return start, start + data[at + 1]  # nearly always: no call
     found, start, stop = frame(data, at, end)
     if found != tag:
         raise BerError(f"tag 0x{found:02x} where 0x{tag:02x} belongs")
@@ -89,6 +95,9 @@ def expect(data: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
 
 def read_integer(data: bytes, at: int, end: int) -> tuple[int, int]:
     """A signed INTEGER and where it ends."""
+    if at + 6 <= end and data[at] == INTEGER and 0 < data[at + 1] <= 4:
+        stop = at + 2 + data[at + 1]
+        return int.from_bytes(data[at + 2 : stop], "big", signed=True), stop
     start, stop = expect(data, at, end, INTEGER)
     return decode_integer(data[start:stop]), stop
 
@@ -273,6 +282,7 @@ def decode_all(tags: list[int], raws: list[bytes]) -> list[Value]:
         raise BerError(f"0x{error.args[0]:02x} is no SMI type") from None
 
 
+@lru_cache(maxsize=65536)
 def encode_integer(value: int) -> bytes:
     """A signed INTEGER, tag and all, in as few octets as it needs."""
     return tlv(INTEGER, value.to_bytes((value + (value < 0)).bit_length() // 8 + 1, "big", signed=True))

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from monitor.collectors.base import CheckSettings, Env
 from monitor.collectors.snmp import profiles
+from monitor.collectors.snmp.agents import Agent, EngineSettings, SnmpEngine
 from monitor.collectors.snmp.ber import BerError
 from monitor.collectors.snmp.credentials import Credentials, CredentialSection
-from monitor.collectors.snmp.engine import Agent, EngineSettings, SnmpEngine, UdpEngine
+from monitor.collectors.snmp.engine import UdpEngine
 from monitor.collectors.snmp.messages import SnmpError
 from monitor.collectors.snmp.poll import Memory, Poll, poll
 from monitor.collectors.snmp.ports import Ports

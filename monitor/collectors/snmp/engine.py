@@ -14,29 +14,24 @@ import random
 import socket
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from monitor.collectors.snmp import udp, usm, v3
+from monitor.collectors.snmp.agents import Agent, Conversation, EngineSettings
 from monitor.collectors.snmp.ber import BerError
 from monitor.collectors.snmp.messages import (
     Community,
     PduType,
     ProtocolError,
     Reply,
-    Request,
     SnmpError,
-    Version,
     read_message,
     read_reply,
 )
-from monitor.collectors.snmp.talk import Limits, Talk
+from monitor.collectors.snmp.talk import Talk
 from monitor.model import Reason
 
 T = TypeVar("T")
-Done = Callable[[Any], None]
-"""Called once with what the conversation returned, or with the ``SnmpError`` that ended it."""
-
 _TICK_S = 0.02
 _READ_SPAN_S = 0.004
 """How long one round of reading may hold the event loop."""
@@ -53,74 +48,6 @@ _NO_DEVICE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    timeout_s: float = 1.0
-    """How long the first sending may go unanswered; each further one waits ``backoff`` times as long."""
-    retries: int = 2
-    backoff: float = 2.0
-    window: int = 512
-    """Requests under way at once, over all agents: what the receive buffer holds if all answer together."""
-    per_agent: int = 2
-    """Conversations at once with one agent; many small switches answer no more."""
-
-
-class Agent:
-    """One agent as the engine sees it."""
-
-    __slots__ = ("address", "clue", "family", "limits", "session", "talks", "waiting")
-
-    def __init__(self, ip: str, port: int, session: Community | usm.Session) -> None:
-        self.address = (ip, port)
-        self.family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-        self.session = session
-        self.limits = Limits(bulk=session.version != Version.V1)
-        self.talks: tuple[_Conversation, ...] = ()
-        self.waiting: deque[_Conversation] | None = None
-        self.clue: SnmpError | None = None
-
-    def __repr__(self) -> str:
-        return f"Agent({self.address[0]})"
-
-
-class _Conversation:
-    """One generator under way."""
-
-    __slots__ = ("agent", "attempt", "deadline", "done", "drops", "id", "request", "resends", "talk")
-
-    def __init__(self, agent: Agent, talk: Talk[Any], done: Done, deadline: float) -> None:
-        self.agent = agent
-        self.talk = talk
-        self.done = done
-        self.deadline = deadline
-        self.request: Request | None = None
-        self.id = 0
-        self.attempt = 0
-        self.resends = 0
-        self.drops = 0
-
-
-class SnmpEngine(Protocol):
-    """What the collector needs of an engine."""
-
-    stats: Counter[str]
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-    def run(
-        self, agent: Agent, talk: Talk[T], done: Callable[[T | SnmpError], None], deadline: float
-    ) -> object:
-        """Start a conversation; ``done`` is called once, at ``deadline`` at the latest. The object returned
-        is what ``cancel`` takes."""
-        ...
-
-    def cancel(self, conversation: object) -> None:
-        """Forget a conversation; ``done`` is not called."""
-        ...
-
-
 class UdpEngine:
     """The engine of Camwatch's own: v1, v2c, v3."""
 
@@ -130,9 +57,9 @@ class UdpEngine:
         """Datagrams that were not believed, by why."""
         self._random = rng
         self._sockets: dict[int, socket.socket] = {}
-        self._pending: dict[int, _Conversation] = {}
+        self._pending: dict[int, Conversation] = {}
         self._talking: dict[udp.Address, Agent] = {}
-        self._ready: deque[_Conversation] = deque()
+        self._ready: deque[Conversation] = deque()
         self._wheel: dict[int, list[int]] = {}
         self._turned = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -165,8 +92,8 @@ class UdpEngine:
 
     def run(
         self, agent: Agent, talk: Talk[T], done: Callable[[T | SnmpError], None], deadline: float
-    ) -> _Conversation:
-        conversation = _Conversation(agent, talk, done, deadline)
+    ) -> Conversation:
+        conversation = Conversation(agent, talk, done, deadline)
         if agent.talks and len(agent.talks) >= self.settings.per_agent:
             if agent.waiting is None:
                 agent.waiting = deque()
@@ -190,11 +117,11 @@ class UdpEngine:
         return outcome
 
     def cancel(self, conversation: object) -> None:
-        if isinstance(conversation, _Conversation) and self._leave(conversation):
+        if isinstance(conversation, Conversation) and self._leave(conversation):
             conversation.talk.close()
             self._next(conversation.agent)
 
-    def _admit(self, conversation: _Conversation) -> None:
+    def _admit(self, conversation: Conversation) -> None:
         agent = conversation.agent
         if agent.talks:
             agent.talks = (*agent.talks, conversation)
@@ -208,7 +135,7 @@ class UdpEngine:
             self._ready.append(conversation)
             self._wake_at(0, conversation.deadline)
 
-    def _advance(self, conversation: _Conversation, reply: Reply | SnmpError | None) -> None:
+    def _advance(self, conversation: Conversation, reply: Reply | SnmpError | None) -> None:
         """Move the generator to its next request, or to its end."""
         talk = conversation.talk
         try:
@@ -231,12 +158,12 @@ class UdpEngine:
         conversation.attempt = conversation.resends = 0
         self._send(conversation)
 
-    def _finish(self, conversation: _Conversation, outcome: object) -> None:
+    def _finish(self, conversation: Conversation, outcome: object) -> None:
         if self._leave(conversation):
             conversation.done(outcome)
             self._next(conversation.agent)
 
-    def _leave(self, conversation: _Conversation) -> bool:
+    def _leave(self, conversation: Conversation) -> bool:
         """Take it out of every table; False if it was not in."""
         agent = conversation.agent
         self._pending.pop(conversation.id, None)
@@ -271,7 +198,7 @@ class UdpEngine:
             if number not in self._pending:
                 return number
 
-    def _send(self, conversation: _Conversation) -> None:
+    def _send(self, conversation: Conversation) -> None:
         agent, request = conversation.agent, conversation.request
         assert request is not None  # noqa: S101  it is set before anything is sent
         now = self._loop.time()
@@ -352,7 +279,7 @@ class UdpEngine:
         for conversation in late:
             self._finish(conversation, SnmpError(Reason.OWN_LOSS, "no turn before the deadline"))
 
-    def _unanswered(self, conversation: _Conversation, now: float) -> None:
+    def _unanswered(self, conversation: Conversation, now: float) -> None:
         if now < conversation.deadline and conversation.attempt < self.settings.retries:
             conversation.attempt += 1
             conversation.drops = self._drops(conversation.agent.family)
@@ -370,7 +297,7 @@ class UdpEngine:
         sock = self._sockets.get(family)
         return 0 if sock is None else udp.drops(sock)
 
-    def _fail(self, conversation: _Conversation, error: SnmpError) -> None:
+    def _fail(self, conversation: Conversation, error: SnmpError) -> None:
         """Tell the conversation; it may still go on, or end with what it has."""
         self._pending.pop(conversation.id, None)
         if self._loop.time() >= conversation.deadline:
@@ -454,7 +381,7 @@ class UdpEngine:
         if agent is not None:
             agent.clue = clue
 
-    def _receive_v3(self, conversation: _Conversation, session: usm.Session, message: v3.Message) -> None:
+    def _receive_v3(self, conversation: Conversation, session: usm.Session, message: v3.Message) -> None:
         try:
             reply = session.receive(message, conversation.id, self._loop.time())
         except usm.Distrust as error:

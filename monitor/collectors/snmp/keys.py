@@ -12,6 +12,7 @@ import hmac
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import lru_cache
+from operator import xor
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
@@ -76,17 +77,29 @@ class User:
             raise ValueError("privacy needs authentication (RFC 3414 section 1.4.3)")
 
 
-@dataclass(frozen=True, slots=True)
 class Keys:
-    """A user's keys for one engine. Not shown, not compared, not pickled."""
+    """A user's keys for one engine, ready for work. Not shown, not compared, not pickled."""
 
-    auth: Auth
-    auth_key: bytes
-    priv: Priv | None = None
-    priv_key: bytes = b""
+    __slots__ = ("auth_key", "cipher", "digest_size", "hash", "pre_iv", "priv")
+
+    def __init__(self, auth: Auth, auth_key: bytes, priv: Priv | None = None, priv_key: bytes = b"") -> None:
+        self.hash = auth.hash
+        self.digest_size = auth.size
+        self.auth_key = auth_key
+        self.priv = priv
+        self.pre_iv = b""
+        self.cipher: AES | TripleDES | None = None
+        if priv is Priv.DES:
+            # Single DES is 3DES with one key three times over; the library has no other.
+            self.cipher, self.pre_iv = TripleDES(priv_key[:8] * 3), priv_key[8:]
+        elif priv is not None:
+            self.cipher = AES(priv_key)
 
     def __repr__(self) -> str:
-        return f"Keys({self.auth.name}, {self.priv})"
+        return f"Keys({self.hash}, {self.priv})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("keys are not pickled")
 
 
 def stretch(secret: bytes, auth: Auth) -> bytes:
@@ -127,14 +140,14 @@ def keys_for(user: User, engine_id: bytes) -> Keys | None:
 
 
 def digest(keys: Keys, message: bytes) -> bytes:
-    return hmac.digest(keys.auth_key, message, keys.auth.hash)[: keys.auth.size]
+    return hmac.digest(keys.auth_key, message, keys.hash)[: keys.digest_size]
 
 
 def encrypt(keys: Keys, boots: int, time: int, salt: bytes, plain: bytes) -> bytes:
     """``salt`` is eight octets, never used twice with one key; it travels in the clear."""
-    encryptor = _cipher(keys, boots, time, salt).encryptor()
-    if keys.priv is Priv.DES:
+    if keys.pre_iv:
         plain += bytes(-len(plain) % 8)
+    encryptor = _cipher(keys, boots, time, salt).encryptor()
     return encryptor.update(plain) + encryptor.finalize()
 
 
@@ -142,17 +155,15 @@ def decrypt(keys: Keys, boots: int, time: int, salt: bytes, secret: bytes) -> by
     """The plain octets (with DES padded to eight). Whether they make sense is for the parser to see."""
     if len(salt) != 8:
         raise BerError("privacy parameters of other than eight octets")
-    if keys.priv is Priv.DES and len(secret) % 8:
+    if keys.pre_iv and len(secret) % 8:
         raise BerError("ciphertext that is no multiple of eight octets")
     decryptor = _cipher(keys, boots, time, salt).decryptor()
     return decryptor.update(secret) + decryptor.finalize()
 
 
 def _cipher(keys: Keys, boots: int, time: int, salt: bytes) -> Cipher[CFB] | Cipher[CBC]:
-    if keys.priv is Priv.DES:
-        key, pre_iv = keys.priv_key[:8], keys.priv_key[8:]
-        iv = bytes(one ^ other for one, other in zip(salt, pre_iv, strict=True))
-        # Single DES is 3DES with one key three times over; the library has no other.
-        return Cipher(TripleDES(key * 3), CBC(iv))
-    iv = boots.to_bytes(4, "big") + time.to_bytes(4, "big") + salt
-    return Cipher(AES(keys.priv_key), CFB(iv))
+    if keys.cipher is None:
+        raise ValueError("a user without privacy")
+    if keys.pre_iv:
+        return Cipher(keys.cipher, CBC(bytes(map(xor, salt, keys.pre_iv))))
+    return Cipher(keys.cipher, CFB(boots.to_bytes(4, "big") + time.to_bytes(4, "big") + salt))

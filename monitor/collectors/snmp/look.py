@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass
 
 from monitor.collectors.snmp import ber, usm
-from monitor.collectors.snmp.engine import Agent, EngineSettings, UdpEngine
+from monitor.collectors.snmp.agents import Agent, EngineSettings
+from monitor.collectors.snmp.engine import UdpEngine
 from monitor.collectors.snmp.messages import Community
 from monitor.collectors.snmp.poll import Memory, Poll, poll
 from monitor.collectors.snmp.profiles import Profiles

@@ -26,6 +26,7 @@ REFUSALS = {
     ber.oid(_STATS + "6.0"): "the agent cannot decrypt: another privacy key or protocol",
 }
 
+_REPORT, _RESPONSE = int(PduType.REPORT), int(PduType.RESPONSE)
 _DISCOVERY = Request(PduType.GET, ())
 
 
@@ -36,13 +37,14 @@ class Distrust(Exception):
 class Session:
     """One user at one agent."""
 
-    __slots__ = ("boots", "engine_id", "heard_at", "keys", "salt", "signed", "time", "user")
+    __slots__ = ("boots", "engine_id", "heard_at", "keys", "level", "salt", "signed", "time", "user")
 
     version = Version.V3
 
     def __init__(self, user: keys.User, salt: int) -> None:
         """``salt`` is where the 64-bit count of privacy salts begins: random, so a restart repeats none."""
         self.user = user
+        self.level = 0 if user.auth is None else AUTH if user.priv is None else AUTH | PRIV
         self.salt = salt
         self.forget()
 
@@ -56,12 +58,6 @@ class Session:
         self.signed = False
         """``boots`` and ``time`` came with a valid digest."""
 
-    @property
-    def level(self) -> int:
-        if self.user.auth is None:
-            return 0
-        return AUTH if self.user.priv is None else AUTH | PRIV
-
     # --- sending ---
 
     def encode(self, request: Request, request_id: int, now: float) -> bytes:
@@ -70,10 +66,12 @@ class Session:
             pdu = _DISCOVERY.pdu_bytes(request_id)
             return v3.build(request_id, REPORTABLE, b"", 0, 0, b"", None, b"", pdu)
         salt = b""
-        if self.user.priv is not None:
+        if self.level & PRIV:
             self.salt = (self.salt + 1) & 0xFFFFFFFFFFFFFFFF
             salt = self.salt.to_bytes(8, "big")
-            if self.user.priv is keys.Priv.DES:  # RFC 3414 section 8.1.1.1: boots, then our own count
+            if (
+                self.keys is not None and self.keys.pre_iv
+            ):  # RFC 3414 section 8.1.1.1: boots, then our own count
                 salt = self.boots.to_bytes(4, "big") + salt[4:]
         return v3.build(
             request_id,
@@ -104,7 +102,7 @@ class Session:
         if message.flags & PRIV:
             raise Distrust("encrypted but not signed")
         scoped = v3.open_scoped(message, None)
-        if scoped.pdu.type == PduType.REPORT:
+        if scoped.pdu.type == _REPORT:
             self._unsigned_report(message, scoped, now)
             return None
         if self.level or not self.engine_id:
@@ -120,7 +118,7 @@ class Session:
             raise Distrust("a digest that is missing or wrong")
         self._check_window(message, now)
         scoped = v3.open_scoped(message, self.keys)
-        if scoped.pdu.type == PduType.REPORT:
+        if scoped.pdu.type == _REPORT:
             if self._reported(scoped) == NOT_IN_TIME_WINDOW:
                 return None  # boots and time were taken from the message just now
             raise SnmpError(Reason.AUTH, self._refusal(scoped))
@@ -145,7 +143,7 @@ class Session:
     def _response(self, scoped: Scoped, request_id: int) -> Reply:
         if scoped.engine_id != self.engine_id or scoped.name:
             raise Distrust("an answer from another context")
-        if scoped.pdu.type != PduType.RESPONSE or scoped.pdu.request_id != request_id:
+        if scoped.pdu.type != _RESPONSE or scoped.pdu.request_id != request_id:
             raise Distrust("not a response to our request")
         return read_reply(scoped.data, scoped.pdu)
 

@@ -4,8 +4,9 @@ building, and the check of the digest. Pure: what to believe is decided in ``usm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 from hmac import compare_digest
+from typing import NamedTuple
 
 from monitor.collectors.snmp import ber, keys
 from monitor.collectors.snmp.messages import Pdu, read_pdu, read_version
@@ -20,8 +21,7 @@ _MAX_SIZE = ber.encode_integer(MAX_SIZE)
 _MODEL = ber.encode_integer(USM)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A v3 message as it came; nothing in it is believed yet."""
 
     data: bytes
@@ -39,8 +39,7 @@ class Message:
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scoped:
+class Scoped(NamedTuple):
     """A scoped PDU in the clear. ``data`` is what ``pdu``'s positions count in."""
 
     data: bytes
@@ -93,7 +92,7 @@ def read_message(data: bytes) -> Message:
 
 def signed_by(message: Message, secret: keys.Keys) -> bool:
     """Is the digest there, of full length, and right? Compared in constant time (RFC 3414 section 6.3.2)."""
-    if not message.flags & AUTH or message.digest_size != secret.auth.size:
+    if not message.flags & AUTH or message.digest_size != secret.digest_size:
         return False
     at, data = message.digest_at, message.data
     blank = data[:at] + bytes(message.digest_size) + data[at + message.digest_size :]
@@ -108,8 +107,14 @@ def open_scoped(message: Message, secret: keys.Keys | None) -> Scoped:
         plain = keys.decrypt(
             secret, message.boots, message.time, message.salt, message.data[message.start : message.stop]
         )
-        return read_scoped(plain, 0, len(plain), padded=secret.priv is keys.Priv.DES)
+        return read_scoped(plain, 0, len(plain), padded=bool(secret.pre_iv))
     return read_scoped(message.data, message.start, message.stop)
+
+
+@lru_cache(maxsize=65536)
+def _octets_tlv(content: bytes) -> bytes:
+    """For what comes again and again: engines, users, contexts."""
+    return ber.tlv(ber.OCTETS, content)
 
 
 def read_scoped(data: bytes, at: int, end: int, padded: bool = False) -> Scoped:
@@ -136,24 +141,25 @@ def build(
 ) -> bytes:
     """A whole message: ``pdu`` scoped, then encrypted and signed as ``flags`` say. The context is the
     engine's own unless ``context_engine`` names another."""
-    tlv = ber.tlv
+    tlv, octets = ber.tlv, _octets_tlv
     scope = engine_id if context_engine is None else context_engine
-    scoped = tlv(ber.SEQUENCE, tlv(ber.OCTETS, scope) + tlv(ber.OCTETS, context) + pdu)
+    scoped = tlv(ber.SEQUENCE, octets(scope) + octets(context) + pdu)
     blank = b""
     if flags & AUTH and secret is not None:
-        blank = bytes(secret.auth.size)
+        blank = bytes(secret.digest_size)
         if flags & PRIV:
             scoped = tlv(ber.OCTETS, keys.encrypt(secret, boots, time, salt, scoped))
     after = tlv(ber.OCTETS, salt if flags & PRIV else b"")
     parameters = (
-        tlv(ber.OCTETS, engine_id)
+        octets(engine_id)
         + ber.encode_integer(boots)
         + ber.encode_integer(time)
-        + tlv(ber.OCTETS, user)
-        + tlv(ber.OCTETS, blank)
+        + octets(user)
+        + octets(blank)
         + after
     )
-    header = ber.encode_integer(message_id) + _MAX_SIZE + tlv(ber.OCTETS, bytes((flags,))) + _MODEL
+    number = b"\x02\x04" + message_id.to_bytes(4, "big", signed=True)
+    header = number + _MAX_SIZE + octets(bytes((flags,))) + _MODEL
     whole = tlv(
         ber.SEQUENCE,
         _VERSION + tlv(ber.SEQUENCE, header) + tlv(ber.OCTETS, tlv(ber.SEQUENCE, parameters)) + scoped,
