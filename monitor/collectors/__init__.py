@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 COLLECTORS = {
     "icmp": "monitor.collectors.icmp:IcmpCollector",
+    "snmp": "monitor.collectors.snmp.collector:SnmpCollector",
     "tcp": "monitor.collectors.tcp:TcpCollector",
 }
 

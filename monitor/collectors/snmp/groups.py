@@ -1,0 +1,237 @@
+"""One group of a profile at one device: which of its columns the device has, its rows' tags, and its
+counters as last read. ``take`` makes readings of what a poll brought."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from monitor.collectors.snmp import ber
+from monitor.collectors.snmp.ber import Value
+from monitor.collectors.snmp.profiles import FieldSection, GroupSection, TableSection
+from monitor.collectors.snmp.rates import row_rates
+from monitor.collectors.snmp.talk import Column
+from monitor.collectors.snmp.values import FieldValue, convert_all, words
+from monitor.model import Reading, Tags
+
+_NO_COUNT = (1 << 64) - 1
+"""In the store of counters: none was read."""
+
+_tags: dict[Tags, Tags] = {}
+"""Equal tags are kept once: a fleet's switches have the same port names."""
+_MAX_TAGS = 200_000
+
+
+def _kept(tags: Tags) -> Tags:
+    if len(_tags) > _MAX_TAGS:
+        _tags.clear()
+    return _tags.setdefault(tags, tags)
+
+
+@dataclass(slots=True)
+class Group:
+    section: GroupSection
+    oids: tuple[bytes, ...] = ()
+    """The objects or columns that this device has, of those that the section names; found by ``learn``."""
+    rows: tuple[bytes, ...] = ()
+    tags: dict[bytes, Tags] = field(default_factory=dict)
+    due_at: int = 0
+    """Monotonic ms; before it the group is left out."""
+    read_at: int | None = None
+    """Monotonic ms at which the counters were read."""
+    _counters: array[int] = field(default_factory=lambda: array("Q"))
+    _marks: list[Value] = field(default_factory=list)
+
+    @property
+    def table(self) -> TableSection | None:
+        return self.section if isinstance(self.section, TableSection) else None
+
+    def wanted(self) -> tuple[bytes, ...]:
+        """Every object or column that the section could use."""
+        oids = [oid for part in self.section.fields for oid in part.oid]
+        if self.table is not None and self.table.discontinuity is not None:
+            oids.append(self.table.discontinuity)
+        return tuple(dict.fromkeys(oids))
+
+    def label_columns(self) -> tuple[bytes, ...]:
+        return tuple(self.table.labels.values()) if self.table is not None else ()
+
+    def learn(self, columns: Sequence[Column]) -> None:
+        """What the device has, and its rows' tags: from a walk of all that is wanted, labels included."""
+        found = {column.prefix: column for column in columns if column.indexes}
+        self.oids = tuple([oid for oid in self.wanted() if oid in found])
+        if self.table is None:
+            return
+        labels = {}
+        for tag, oid in self.table.labels.items():
+            column = found.get(oid)
+            labels[tag] = dict(zip(column.indexes, column.values(), strict=True)) if column else {}
+        rows = dict.fromkeys(index for oid in self.oids for index in found[oid].indexes)
+        fresh = {row: _kept(self._tags_of(row, labels)) for row in rows}
+        if any(self.tags.get(row, tags) != tags for row, tags in fresh.items()):
+            self.forget_counters()  # ports were numbered anew: the old counts are those of others
+        self.tags = fresh
+
+    def _tags_of(self, row: bytes, labels: dict[str, dict[bytes, Value]]) -> Tags:
+        assert self.table is not None  # noqa: S101  only tables have tags
+        names = self.table.index
+        parts = ber.index(row)
+        last = ".".join(map(str, parts[len(names) - 1 :]))
+        index = [*map(str, parts[: len(names) - 1]), last]
+        tags = list(zip(names, index, strict=False))
+        tags += [(tag, text) for tag, by_row in labels.items() if (text := words(by_row.get(row)))]
+        return tuple(tags)
+
+    def forget_counters(self) -> None:
+        self._counters = array("Q")
+        self.read_at = None
+
+    # --- readings ---
+
+    def take(self, columns: Sequence[Column], now: int) -> tuple[list[Reading], bool]:
+        """Readings of this poll, and whether rows appeared whose tags are not known yet."""
+        by_oid = {column.prefix: column for column in columns}
+        held = [column for column in columns if column.indexes]
+        if not held:
+            return [], False
+        rows = held[0].indexes
+        if any(column.indexes != rows for column in held):
+            rows = list(dict.fromkeys(index for column in held for index in column.indexes))
+        values = {part.name: self._merged(part, rows, by_oid) for part in self.section.fields if part.oid}
+        rates = self._rates(tuple(rows), values, by_oid, now)
+        done: dict[str, list[FieldValue | None]] = {}
+        for part in self.section.fields:
+            if part.rate:
+                scale = part.scale
+                done[part.name] = [None if rate is None else rate * scale for rate in rates[part.name]]
+            elif part.oid:
+                done[part.name] = convert_all(part, values[part.name])
+            else:
+                done[part.name] = [_first(part, _numbers(done, at)) for at in range(len(rows))]
+        return self._readings(rows, done)
+
+    @staticmethod
+    def _merged(part: FieldSection, rows: list[bytes], by_oid: dict[bytes, Column]) -> list[Value]:
+        """A field's value in each row, from the first of its columns that has one."""
+        merged: list[Value] | None = None
+        for oid in part.oid:
+            column = by_oid.get(oid)
+            if column is None or not column.indexes:
+                continue
+            if column.indexes == rows:
+                found = column.values()
+            else:
+                have = dict(zip(column.indexes, column.values(), strict=True))
+                found = [have.get(row) for row in rows]
+            merged = (
+                found
+                if merged is None
+                else [new if old is None else old for old, new in zip(merged, found, strict=True)]
+            )
+        return merged if merged is not None else [None] * len(rows)
+
+    def _readings(
+        self, rows: list[bytes], done: dict[str, list[FieldValue | None]]
+    ) -> tuple[list[Reading], bool]:
+        table, section = self.table, self.section
+        visible = [
+            (f"{section.measurement}.{part.name}", done[part.name])
+            for part in section.fields
+            if not part.hidden
+        ]
+        where = [(done[name], set(map(str, wanted))) for name, wanted in table.where.items()] if table else []
+        unless = [(done[name], set(map(str, bad))) for name, bad in table.unless.items()] if table else []
+        out: list[Reading] = []
+        strangers = False
+        for at, row in enumerate(rows):
+            if any(str(column[at]) not in wanted for column, wanted in where) or any(
+                str(column[at]) in bad for column, bad in unless
+            ):
+                continue
+            tags: Tags | None = self.tags.get(row) if table is not None else ()
+            if tags is None:
+                strangers = True
+                continue
+            out += [
+                Reading(metric, value, tags)
+                for metric, column in visible
+                if (value := column[at]) is not None
+            ]
+        return out, strangers
+
+    # --- counters ---
+
+    def _rates(
+        self, rows: tuple[bytes, ...], values: dict[str, list[Value]], by_oid: dict[bytes, Column], now: int
+    ) -> dict[str, list[float | None]]:
+        parts = [part for part in self.section.fields if part.rate]
+        if not parts:
+            return {}
+        counts = [[value if type(value) is int else None for value in values[part.name]] for part in parts]
+        bits = [self._bits(part, by_oid) for part in parts]
+        before = dict(self._stored(len(parts)))
+        marks = self._discontinuities(rows, by_oid)
+        old_marks = dict(zip(self.rows, self._marks, strict=False))
+        elapsed = 0 if self.read_at is None else now - self.read_at
+        by_row: list[list[float | None]] = []
+        for at, row in enumerate(rows):
+            old = before.get(row)
+            after = [column[at] for column in counts]
+            if old is None or (marks and old_marks.get(row) != marks[at]):
+                by_row.append([None] * len(parts))
+            else:
+                by_row.append(row_rates(old, after, bits, elapsed))
+        self._counters = array(
+            "Q",
+            [
+                _NO_COUNT if count is None else count
+                for at in range(len(rows))
+                for count in (c[at] for c in counts)
+            ],
+        )
+        # One tuple for all devices with the same ports, not one for each.
+        self.rows = _rows.setdefault(rows, rows) if len(_rows) < _MAX_TAGS else rows
+        self._marks = marks
+        self.read_at = now
+        return {part.name: [row[at] for row in by_row] for at, part in enumerate(parts)}
+
+    def _stored(self, width: int) -> Iterator[tuple[bytes, list[int | None]]]:
+        counters = self._counters
+        if len(counters) != width * len(self.rows):
+            return
+        for at, row in enumerate(self.rows):
+            yield row, [None if n == _NO_COUNT else n for n in counters[at * width : (at + 1) * width]]
+
+    @staticmethod
+    def _bits(part: FieldSection, by_oid: dict[bytes, Column]) -> int:
+        """Of columns of both widths the narrower decides: a wrap may then be missed, never a reset taken."""
+        used = [by_oid[oid] for oid in part.oid if oid in by_oid and by_oid[oid].tags]
+        return 64 if used and all(column.tags[0] == ber.COUNTER64 for column in used) else 32
+
+    def _discontinuities(self, rows: tuple[bytes, ...], by_oid: dict[bytes, Column]) -> list[Value]:
+        oid = self.table.discontinuity if self.table is not None else None
+        column = by_oid.get(oid) if oid is not None else None
+        if column is None or not column.indexes:
+            return []
+        have = dict(zip(column.indexes, column.values(), strict=True))
+        return [have.get(row) for row in rows]
+
+
+_rows: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
+
+
+def _first(part: FieldSection, row: dict[str, float]) -> float | None:
+    for expression in part.expressions:
+        value = expression(row)
+        if value is not None:
+            return value
+    return None
+
+
+def _numbers(done: dict[str, list[FieldValue | None]], at: int) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, column in done.items()
+        if (value := column[at]) is not None and not isinstance(value, str)
+    }

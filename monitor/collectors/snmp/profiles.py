@@ -1,0 +1,279 @@
+"""What to ask of a device type, in TOML: one file each, picked by sysObjectID.
+
+A profile is made of scalars and tables; ``use`` takes in those of other files. Files without ``match`` are
+building blocks. The same metric always has the same type and unit, whichever profile yields it: ``metrics``
+is the one table of all that SNMP can write.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from monitor.collectors.snmp import ber, expression
+from monitor.collectors.snmp.expression import Expression
+from monitor.settings import Duration, Section
+
+GENERIC = "generic"
+"""The profile of devices that no other matches."""
+
+ValueType = Literal["integer", "float", "boolean", "string"]
+
+
+class ProfileError(Exception):
+    """A profile cannot be used. The text names file, place, and what would be right."""
+
+
+def _oid(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('an object identifier is text, for example "1.3.6.1.2.1.1.3.0"')
+    return ber.oid(value)
+
+
+OidText = Annotated[bytes, BeforeValidator(_oid), PlainSerializer(ber.oid_text, return_type=str)]
+
+
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, str | bytes) else value
+
+
+class FieldSection(Section):
+    """One field of a measurement."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    type: ValueType = "float"
+    unit: str = ""
+    oid: Annotated[tuple[OidText, ...], BeforeValidator(_one_or_more)] = ()
+    """Where it is read: a scalar with its ``.0``, or a column. Of several, the first that a row has."""
+    expr: Annotated[tuple[str, ...], BeforeValidator(_one_or_more)] = ()
+    """Instead of ``oid``: arithmetic over fields of the same row, as "100 * used / size". Of several,
+    the first that comes out."""
+    rate: bool = False
+    """A counter: written as its increase per second."""
+    scale: float = 1.0
+    """What the device's figure (or the rate) is multiplied by."""
+    enum: dict[str, str] = Field(default_factory=dict)
+    """For type "string": the words for the device's numbers."""
+    true: tuple[int | str, ...] = ()
+    """For type "boolean": the numbers or words that mean true."""
+    missing: tuple[int, ...] = ()
+    """Numbers by which the device says that it has no value."""
+    hidden: bool = False
+    """Read for ``expr`` or ``where`` only, not written."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.oid) == bool(self.expr):
+            raise ValueError(f'field "{self.name}" needs exactly one of oid and expr')
+        if self.rate and (not self.oid or self.type != "float"):
+            raise ValueError(f'field "{self.name}": a rate is read from an oid and is a float')
+        if self.expr and self.type != "float":
+            raise ValueError(f'field "{self.name}": an expr yields a float')
+        if self.enum and self.type != "string":
+            raise ValueError(f'field "{self.name}": enum goes with type = "string"')
+        if bool(self.true) != (self.type == "boolean"):
+            raise ValueError(f'field "{self.name}": type = "boolean" and true = [...] go together')
+        if self.scale != 1.0 and self.type != "float":
+            raise ValueError(f'field "{self.name}": scale goes with type = "float"')
+        _ = self.expressions
+        return self
+
+    @cached_property
+    def expressions(self) -> tuple[Expression, ...]:
+        return tuple(expression.parse(text) for text in self.expr)
+
+
+class GroupSection(Section):
+    """Fields that are read and written together."""
+
+    measurement: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    fields: tuple[FieldSection, ...] = Field(min_length=1)
+    every: Duration = 0.0
+    """Read no more often than this; by default with every poll."""
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        names = [field.name for field in self.fields]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f'field "{name}" is given twice; alternatives go into one oid list')
+        for at, field in enumerate(self.fields):
+            for expr in field.expressions:
+                for name in sorted(expr.names.difference(names[:at])):
+                    raise ValueError(f'field "{field.name}" uses "{name}", which no field before it is')
+        return self
+
+
+class ScalarsSection(GroupSection):
+    """``[[scalars]]``: single objects, fetched with one GET."""
+
+
+class TableSection(GroupSection):
+    """``[[table]]``: one row of readings per index."""
+
+    index: tuple[str, ...] = Field(min_length=1)
+    """Names of the tags that hold the index: one for all of it, or one for each sub-identifier."""
+    labels: dict[str, OidText] = Field(default_factory=dict)
+    """Further tags and the columns they are read from; read seldom."""
+    where: dict[str, tuple[int | str, ...]] = Field(default_factory=dict)
+    """Rows are kept only if these fields have one of these values (numbers, or OIDs and texts)."""
+    unless: dict[str, tuple[int | str, ...]] = Field(default_factory=dict)
+    """Rows are left out if one of these fields has one of these values."""
+    discontinuity: OidText | None = None
+    """A column that changes when the row's counters were reset."""
+
+    @model_validator(mode="after")
+    def _known_where(self) -> Self:
+        for name in (*self.where, *self.unless):
+            if name not in [field.name for field in self.fields]:
+                raise ValueError(f'where or unless uses "{name}", which no field is')
+        return self
+
+
+class ProfileSection(Section):
+    """One file of ``etc/snmp/``."""
+
+    title: str
+    match: tuple[str, ...] = ()
+    """sysObjectID and all below it. The longest match wins."""
+    use: tuple[str, ...] = ()
+    """File names (without .toml) whose scalars and tables belong to this profile too."""
+    scalars: tuple[ScalarsSection, ...] = ()
+    table: tuple[TableSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _match_is_oid(self) -> Self:
+        for text in self.match:
+            ber.oid(text)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile with all that it uses."""
+
+    name: str
+    title: str
+    scalars: tuple[ScalarsSection, ...]
+    tables: tuple[TableSection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One line of the table of all that profiles write."""
+
+    measurement: str
+    field: str
+    type: ValueType
+    unit: str
+    tags: tuple[str, ...]
+    profiles: tuple[str, ...]
+
+
+class Profiles:
+    """All files of a folder, checked against each other."""
+
+    def __init__(self, sections: Mapping[str, ProfileSection]) -> None:
+        self._sections = sections
+        self._profiles: dict[str, Profile] = {}
+        self._matches: list[tuple[str, str]] = []
+        for name, section in sections.items():
+            self._profiles[name] = self._gather(name, ())
+            for match in section.match:
+                for other, owner in self._matches:
+                    if other == match:
+                        raise ProfileError(f"{name}.toml: match {match} is taken by {owner}.toml already")
+                self._matches.append((match.strip("."), name))
+        self._matches.sort(key=lambda pair: -pair[0].count("."))
+        self.metrics = self._table()
+
+    def _gather(self, name: str, above: tuple[str, ...]) -> Profile:
+        if name in above:
+            raise ProfileError(f"{name}.toml uses itself: {' → '.join((*above, name))}")
+        section = self._sections.get(name)
+        if section is None:
+            raise ProfileError(f'{above[-1]}.toml: use = "{name}", but there is no {name}.toml')
+        scalars: list[ScalarsSection] = []
+        tables: list[TableSection] = []
+        for used in section.use:
+            inner = self._gather(used, (*above, name))
+            scalars += [group for group in inner.scalars if group not in scalars]
+            tables += [table for table in inner.tables if table not in tables]
+        return Profile(name, section.title, (*scalars, *section.scalars), (*tables, *section.table))
+
+    def _table(self) -> tuple[Metric, ...]:
+        found: dict[tuple[str, str], Metric] = {}
+        for name, section in self._sections.items():
+            groups: Iterable[ScalarsSection | TableSection] = (*section.scalars, *section.table)
+            for group in groups:
+                tags = (*group.index, *group.labels) if isinstance(group, TableSection) else ()
+                for field in group.fields:
+                    if field.hidden:
+                        continue
+                    key = (group.measurement, field.name)
+                    known = found.get(key)
+                    if known is not None and (known.type, known.unit) != (field.type, field.unit):
+                        raise ProfileError(
+                            f'{name}.toml: {".".join(key)} is {field.type} in "{field.unit}" here, but '
+                            f'{known.type} in "{known.unit}" in {known.profiles[0]}.toml; '
+                            "one metric has one type"
+                        )
+                    found[key] = Metric(
+                        *key,
+                        field.type,
+                        field.unit,
+                        tuple(dict.fromkeys((known.tags if known else ()) + tags)),
+                        ((known.profiles if known else ()) + (name,)),
+                    )
+        return tuple(sorted(found.values(), key=lambda metric: (metric.measurement, metric.field)))
+
+    def __getitem__(self, name: str) -> Profile:
+        return self._profiles[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._profiles
+
+    def __iter__(self) -> Iterable[Profile]:
+        return iter(self._profiles.values())
+
+    def choose(self, object_id: str) -> Profile:
+        """The profile whose match is the longest that ``object_id`` (sysObjectID) lies at or under."""
+        for match, name in self._matches:
+            if object_id == match or object_id.startswith(match + "."):
+                return self._profiles[name]
+        return self._profiles.get(GENERIC) or Profile(GENERIC, "nothing", (), ())
+
+
+def load(*folders: Path) -> Profiles:
+    """All ``*.toml`` of the folders; a file of a later folder replaces one of the same name."""
+    sections: dict[str, ProfileSection] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")):
+            sections[path.stem] = _read(path)
+    return Profiles(sections)
+
+
+def _read(path: Path) -> ProfileSection:
+    try:
+        return ProfileSection.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"{path}: {error}") from error
+    except ValidationError as error:
+        raise ProfileError(f"{path}: " + "; ".join(map(_complaint, error.errors()))) from error
+    except OSError as error:
+        raise ProfileError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _complaint(error: ErrorDetails) -> str:
+    place = ".".join(map(str, error["loc"]))
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

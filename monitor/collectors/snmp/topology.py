@@ -1,0 +1,197 @@
+"""Which port a device hangs on: bridges' address tables and LLDP, as proposals for the inventory.
+
+``survey`` asks one switch; ``attachments`` looks at all surveys together. A proposal is for a person to
+accept: nothing here changes the inventory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from monitor.collectors.snmp import ber
+from monitor.collectors.snmp.talk import Column, Limits, Talk, walk_table
+from monitor.collectors.snmp.values import text, words
+from monitor.model import DeviceId
+
+_BASE_PORT = ber.oid("1.3.6.1.2.1.17.1.4.1.2")
+"""dot1dBasePortIfIndex."""
+_FDB_PORT = ber.oid("1.3.6.1.2.1.17.4.3.1.2")
+_FDB_STATUS = ber.oid("1.3.6.1.2.1.17.4.3.1.3")
+_VLAN_FDB_PORT = ber.oid("1.3.6.1.2.1.17.7.1.2.2.1.2")
+_VLAN_FDB_STATUS = ber.oid("1.3.6.1.2.1.17.7.1.2.2.1.3")
+_LLDP_CHASSIS_KIND = ber.oid("1.0.8802.1.1.2.1.4.1.1.4")
+_LLDP_CHASSIS = ber.oid("1.0.8802.1.1.2.1.4.1.1.5")
+_LLDP_NAME = ber.oid("1.0.8802.1.1.2.1.4.1.1.9")
+_ARP = ber.oid("1.3.6.1.2.1.4.22.1.2")
+"""ipNetToMediaPhysAddress, indexed by ifIndex and address."""
+_IF_NAME = ber.oid("1.3.6.1.2.1.2.2.1.2")
+_IF_ADDRESS = ber.oid("1.3.6.1.2.1.2.2.1.6")
+
+_LEARNED = 3
+_CHASSIS_IS_MAC = 4
+_ACCESS_MACS = 2
+"""A port with no more addresses than this is taken for a device's own: a camera and its bridge port."""
+
+Mac = str
+"""Six octets in hexadecimal with colons, lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    mac: Mac
+    port: int
+    vlan: int = 0
+    """0: the switch does not tell (it answers only the older BRIDGE-MIB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    port: int
+    name: str
+    mac: Mac
+
+
+@dataclass(slots=True)
+class Survey:
+    """What one switch knows of what hangs on it. Ports are ifIndexes."""
+
+    learned: list[Learned] = field(default_factory=list)
+    neighbours: list[Neighbour] = field(default_factory=list)
+    arp: dict[str, Mac] = field(default_factory=dict)
+    """Address to MAC, of switches that route."""
+    ports: dict[int, str] = field(default_factory=dict)
+    own: frozenset[Mac] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A device seen on a port: propose ``switch`` as its parent."""
+
+    device: DeviceId
+    switch: DeviceId
+    port: int
+    port_name: str
+    mac: Mac
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """An address in a camera VLAN that no device of the inventory has."""
+
+    mac: Mac
+    switch: DeviceId
+    port: int
+    port_name: str
+    vlan: int
+
+
+def survey(limits: Limits) -> Talk[Survey]:
+    """Ask a switch for its tables; what it does not have stays empty."""
+    base, fdb_port, fdb_status, vlan_port, vlan_status, names, addresses, arp = yield from walk_table(
+        (_BASE_PORT, _FDB_PORT, _FDB_STATUS, _VLAN_FDB_PORT, _VLAN_FDB_STATUS, _IF_NAME, _IF_ADDRESS, _ARP),
+        limits,
+    )
+    kinds, chassis, system_names = yield from walk_table(
+        (_LLDP_CHASSIS_KIND, _LLDP_CHASSIS, _LLDP_NAME), limits
+    )
+    to_if = {ber.index(index)[0]: number for index, number in _numbers(base).items()}
+    out = Survey(
+        ports={ber.index(index)[0]: words(value) for index, value in _rows(names).items()},
+        own=frozenset(mac for value in _rows(addresses).values() if (mac := _mac(value))),
+    )
+    for ports, status in ((vlan_port, vlan_status), (fdb_port, fdb_status)):
+        if out.learned:
+            break  # the VLAN-aware table holds all that the older one does
+        known = _numbers(status)
+        for index, port in _numbers(ports).items():
+            parts = ber.index(index)
+            if (
+                known.get(index, _LEARNED) == _LEARNED
+                and len(parts) in (6, 7)
+                and max(parts[-6:]) < 256
+                and port
+            ):
+                vlan = parts[0] if len(parts) == 7 else 0
+                out.learned.append(Learned(bytes(parts[-6:]).hex(":"), to_if.get(port, port), vlan))
+    kind_of, name_of = _numbers(kinds), _rows(system_names)
+    for index, value in _rows(chassis).items():
+        parts = ber.index(index)
+        if len(parts) == 3:
+            mac = _mac(value) if kind_of.get(index) == _CHASSIS_IS_MAC else ""
+            name = name_of.get(index)
+            out.neighbours.append(
+                Neighbour(to_if.get(parts[1], parts[1]), text(name) if isinstance(name, bytes) else "", mac)
+            )
+    for index, value in _rows(arp).items():
+        parts = ber.index(index)
+        if len(parts) == 5 and (mac := _mac(value)):
+            out.arp[".".join(map(str, parts[1:]))] = mac
+    return out
+
+
+def _rows(column: Column) -> dict[bytes, ber.Value]:
+    return dict(zip(column.indexes, column.values(), strict=True))
+
+
+def _numbers(column: Column) -> dict[bytes, int]:
+    return {index: value for index, value in _rows(column).items() if type(value) is int}
+
+
+def _mac(value: ber.Value) -> Mac:
+    if isinstance(value, bytes) and len(value) == 6 and any(value):
+        return value.hex(":")
+    return ""
+
+
+def uplinks(surveys: Mapping[DeviceId, Survey]) -> set[tuple[DeviceId, int]]:
+    """Ports behind which other switches stand: LLDP says so, or a switch's own address is seen there, or
+    more addresses than one device has."""
+    own = {mac for found in surveys.values() for mac in found.own}
+    out: set[tuple[DeviceId, int]] = set()
+    for switch, found in surveys.items():
+        mine = found.own
+        crowd = Counter(learned.port for learned in found.learned)
+        out |= {(switch, port) for port, count in crowd.items() if count > _ACCESS_MACS}
+        out |= {(switch, seen.port) for seen in found.learned if seen.mac in own - mine}
+        out |= {(switch, near.port) for near in found.neighbours if near.mac in own - mine}
+    return out
+
+
+def addresses(surveys: Iterable[Survey]) -> dict[str, Mac]:
+    """All that routing switches know of which MAC an address has."""
+    known: dict[str, Mac] = {}
+    for found in surveys:
+        known |= found.arp
+    return known
+
+
+def attachments(surveys: Mapping[DeviceId, Survey], devices: Mapping[DeviceId, Mac]) -> list[Attachment]:
+    """Where each device hangs, if exactly one access port sees its address."""
+    trunks = uplinks(surveys)
+    owner = {mac: device for device, mac in devices.items()}
+    seen: dict[DeviceId, set[Attachment]] = defaultdict(set)
+    for switch, found in surveys.items():
+        for learned in found.learned:
+            device = owner.get(learned.mac)
+            if device is not None and device != switch and (switch, learned.port) not in trunks:
+                port_name = found.ports.get(learned.port, "")
+                seen[device].add(Attachment(device, switch, learned.port, port_name, learned.mac))
+    return [places.pop() for _, places in sorted(seen.items()) if len(places) == 1]
+
+
+def strangers(
+    surveys: Mapping[DeviceId, Survey], known: Iterable[Mac], camera_vlans: Iterable[int]
+) -> list[Stranger]:
+    """Addresses in the cameras' VLANs that nobody has entered in the book, at the port where they hang."""
+    trunks = uplinks(surveys)
+    ours = set(known) | {mac for found in surveys.values() for mac in found.own}
+    vlans = set(camera_vlans)
+    out = {
+        Stranger(learned.mac, switch, learned.port, found.ports.get(learned.port, ""), learned.vlan)
+        for switch, found in surveys.items()
+        for learned in found.learned
+        if learned.vlan in vlans and learned.mac not in ours and (switch, learned.port) not in trunks
+    }
+    return sorted(out, key=lambda stranger: (stranger.switch, stranger.port, stranger.mac))

@@ -1,0 +1,132 @@
+"""Which port a camera hangs on, from a small network of two switches, and what is remembered of it."""
+
+from __future__ import annotations
+
+from monitor.collectors.snmp import ber, topology
+from monitor.collectors.snmp.messages import read_message, read_reply
+from monitor.collectors.snmp.ports import REMEMBER_MS, Ports
+from monitor.collectors.snmp.talk import Limits
+from monitor.collectors.snmp.topology import Survey
+from monitor.model import Device, DeviceId, Kind, MonoMs, Reading
+from monitor.simulate.snmp_agents import Agents
+from monitor.simulate.snmprec import Walk, encode_value, load
+from tests.snmp_support import PUBLIC, recorded
+
+CORE, EDGE = DeviceId("core"), DeviceId("edge")
+CAMERA, OTHER = DeviceId("cam-1"), DeviceId("cam-2")
+NOW = MonoMs(1_000_000)
+
+
+def mac(last: int) -> bytes:
+    return bytes((0, 0x1B, 0x21, 0, 0, last))
+
+
+def bridge(
+    own: int, learned: dict[int, list[int]], vlan: int = 0, lldp: dict[int, int] | None = None
+) -> Walk:
+    """A switch of four ports, port n being ifIndex 100+n; ``learned``: port to the last octets of MACs."""
+    values: dict[bytes, bytes] = {}
+    for port in range(1, 5):
+        values[ber.oid(f"1.3.6.1.2.1.17.1.4.1.2.{port}")] = ber.encode_integer(100 + port)
+        values[ber.oid(f"1.3.6.1.2.1.2.2.1.2.{100 + port}")] = encode_value(ber.OCTETS, f"GE{port}", False)
+        values[ber.oid(f"1.3.6.1.2.1.2.2.1.6.{100 + port}")] = ber.tlv(ber.OCTETS, mac(own))
+        for last in learned.get(port, ()):
+            index = ".".join(map(str, mac(last)))
+            table = (
+                f"1.3.6.1.2.1.17.7.1.2.2.1.2.{vlan}.{index}" if vlan else f"1.3.6.1.2.1.17.4.3.1.2.{index}"
+            )
+            values[ber.oid(table)] = ber.encode_integer(port)
+        if lldp and port in lldp:
+            row = f"0.{port}.1"
+            values[ber.oid(f"1.0.8802.1.1.2.1.4.1.1.4.{row}")] = ber.encode_integer(4)
+            values[ber.oid(f"1.0.8802.1.1.2.1.4.1.1.5.{row}")] = ber.tlv(ber.OCTETS, mac(lldp[port]))
+            values[ber.oid(f"1.0.8802.1.1.2.1.4.1.1.9.{row}")] = encode_value(ber.OCTETS, "neighbour", False)
+    return Walk.of(values)
+
+
+def surveyed(walk: Walk) -> Survey:
+    agents = Agents(walk)
+    talk = topology.survey(Limits())
+    request = next(talk)
+    for _ in range(2000):
+        ((data, _),) = agents.answers(PUBLIC.encode(request, 1 << 30), "127.0.0.1")
+        _, _, pdu = read_message(data)
+        assert pdu is not None
+        try:
+            request = talk.send(read_reply(data, pdu))
+        except StopIteration as stop:
+            result: Survey = stop.value
+            return result
+    raise AssertionError("the survey does not end")
+
+
+def network(vlan: int = 0) -> dict[DeviceId, Survey]:
+    """core:GE1 — edge:GE4; cam-1 at edge:GE1, cam-2 at edge:GE2, an unknown box at edge:GE3."""
+    return {
+        CORE: surveyed(bridge(0xC0, {1: [0xE0, 1, 2, 3]}, vlan)),
+        EDGE: surveyed(bridge(0xE0, {1: [1], 2: [2], 3: [3], 4: [0xC0]}, vlan, lldp={4: 0xC0})),
+    }
+
+
+def test_a_camera_hangs_on_the_access_port_that_sees_it() -> None:
+    devices = {CAMERA: mac(1).hex(":"), OTHER: mac(2).hex(":")}
+    found = topology.attachments(network(), devices)
+    assert [(a.device, a.switch, a.port, a.port_name) for a in found] == [
+        (CAMERA, EDGE, 101, "GE1"),
+        (OTHER, EDGE, 102, "GE2"),
+    ]
+
+
+def test_ports_between_switches_are_uplinks() -> None:
+    assert topology.uplinks(network()) == {(CORE, 101), (EDGE, 104)}
+
+
+def test_an_address_that_nobody_entered_is_found_in_a_camera_vlan_only() -> None:
+    known = [mac(1).hex(":"), mac(2).hex(":")]
+    (found,) = topology.strangers(network(vlan=20), known, [20])
+    assert (found.mac, found.switch, found.port_name, found.vlan) == (mac(3).hex(":"), EDGE, "GE3", 20)
+    assert topology.strangers(network(vlan=20), known, [30]) == []
+
+
+def test_a_recorded_switch_tells_its_ports() -> None:
+    found = surveyed(load(recorded("switch_dlink-des3200.snmprec")))
+    assert len(found.ports) >= 18
+    assert found.learned
+    assert all(learned.port in found.ports for learned in found.learned)
+
+
+def book() -> Ports:
+    ports = Ports()
+    for id_, last in ((CAMERA, 1), (OTHER, 2)):
+        ports.met(Device(id_, id_, Kind.CAMERA, "", tags={"mac": mac(last).hex("-").upper()}))
+    for switch, survey in network().items():
+        ports.surveyed(switch, survey, NOW)
+    return ports
+
+
+def states(port: int, admin: int, oper: int) -> list[Reading]:
+    tags = (("ifIndex", str(port)), ("ifDescr", f"GE{port - 100}"))
+    return [Reading("interface.ifAdminStatus", admin, tags), Reading("interface.ifOperStatus", oper, tags)]
+
+
+def lost(ports: Ports, port: int, admin: int, oper: int) -> list[tuple[object, str]]:
+    return [(r.value, dict(r.tags)["carries"]) for r in ports.lost_links(EDGE, states(port, admin, oper))]
+
+
+def test_a_link_is_lost_only_where_something_hung_and_the_port_is_enabled() -> None:
+    ports = book()
+    assert lost(ports, 101, 1, 2) == [(True, "camera")]
+    assert lost(ports, 101, 1, 1) == [(False, "camera")]
+    assert lost(ports, 101, 2, 2) == [(False, "camera")]
+    assert lost(ports, 103, 1, 2) == [(True, "device")]
+    assert lost(ports, 104, 1, 2) == [(True, "uplink")]
+    assert lost(ports, 117, 1, 2) == []
+
+
+def test_what_a_port_carried_is_remembered_after_it_went_down() -> None:
+    ports = book()
+    empty = surveyed(bridge(0xE0, {}))
+    ports.surveyed(EDGE, empty, MonoMs(NOW + 3_600_000))
+    assert lost(ports, 101, 1, 2) == [(True, "camera")]
+    ports.surveyed(EDGE, empty, MonoMs(NOW + REMEMBER_MS))
+    assert lost(ports, 101, 1, 2) == []
