@@ -1,0 +1,148 @@
+"""What a healthy simulated camera says over ONVIF: answers shaped like those of common Chinese cameras."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from monitor.simulate.camera import SimCamera
+from monitor.simulate.faults import Fault
+
+_ENVELOPE = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<env:Envelope xmlns:env="http://www.w3.org/2003/05/soap-envelope"'
+    ' xmlns:tds="http://www.onvif.org/ver10/device/wsdl" xmlns:trt="http://www.onvif.org/ver10/media/wsdl"'
+    ' xmlns:tt="http://www.onvif.org/ver10/schema" xmlns:ter="http://www.onvif.org/ver10/error"'
+    ' xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd">'
+    "<env:Body>{}</env:Body></env:Envelope>"
+)
+CALLS = (
+    "GetSystemDateAndTime",
+    "GetCapabilities",
+    "GetServices",
+    "GetDeviceInformation",
+    "GetProfiles",
+    "GetStreamUri",
+    "GetSnapshotUri",
+    "SystemReboot",
+)
+OPEN_CALLS = ("GetSystemDateAndTime", "GetCapabilities", "GetServices")
+"""Answered without a password (ONVIF Core, access class PRE_AUTH)."""
+
+
+def reply(camera: SimCamera, call: str, now: float, host: str, http_port: int, rtsp_port: int) -> bytes:
+    """The envelope that answers ``call``; ``now`` is the true time (s), ``host`` the address to name."""
+    body = _BODIES[call](camera, now, f"http://{host}:{http_port}", f"rtsp://{host}:{rtsp_port}")
+    return _ENVELOPE.format(body).encode()
+
+
+def fault_reply(subcode: str, text: str) -> bytes:
+    return _ENVELOPE.format(
+        "<env:Fault><env:Code><env:Value>env:Sender</env:Value><env:Subcode>"
+        f"<env:Value>{subcode}</env:Value></env:Subcode></env:Code>"
+        f'<env:Reason><env:Text xml:lang="en">{text}</env:Text></env:Reason></env:Fault>'
+    ).encode()
+
+
+def empty_reply(call: str) -> bytes:
+    prefix = "trt" if call in ("GetProfiles", "GetStreamUri", "GetSnapshotUri") else "tds"
+    return _ENVELOPE.format(f"<{prefix}:{call}Response/>").encode()
+
+
+def _date(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
+    at = datetime.fromtimestamp(now + camera.skew_s, UTC)
+    return (
+        "<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:DateTimeType>NTP</tt:DateTimeType>"
+        "<tt:DaylightSavings>false</tt:DaylightSavings><tt:TimeZone><tt:TZ>CST-8</tt:TZ></tt:TimeZone>"
+        f"<tt:UTCDateTime><tt:Time><tt:Hour>{at.hour}</tt:Hour><tt:Minute>{at.minute}</tt:Minute>"
+        f"<tt:Second>{at.second}</tt:Second></tt:Time><tt:Date><tt:Year>{at.year}</tt:Year>"
+        f"<tt:Month>{at.month}</tt:Month><tt:Day>{at.day}</tt:Day></tt:Date></tt:UTCDateTime>"
+        "</tds:SystemDateAndTime></tds:GetSystemDateAndTimeResponse>"
+    )
+
+
+def _capabilities(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
+    return (
+        "<tds:GetCapabilitiesResponse><tds:Capabilities>"
+        f"<tt:Device><tt:XAddr>{http}/onvif/device_service</tt:XAddr></tt:Device>"
+        f"<tt:Media><tt:XAddr>{http}/onvif/Media</tt:XAddr><tt:StreamingCapabilities>"
+        "<tt:RTPMulticast>false</tt:RTPMulticast><tt:RTP_TCP>true</tt:RTP_TCP>"
+        "<tt:RTP_RTSP_TCP>true</tt:RTP_RTSP_TCP></tt:StreamingCapabilities></tt:Media>"
+        "</tds:Capabilities></tds:GetCapabilitiesResponse>"
+    )
+
+
+def _services(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
+    def service(name: str, path: str) -> str:
+        return (
+            f"<tds:Service><tds:Namespace>http://www.onvif.org/ver10/{name}/wsdl</tds:Namespace>"
+            f"<tds:XAddr>{http}{path}</tds:XAddr><tds:Version><tt:Major>2</tt:Major><tt:Minor>60</tt:Minor>"
+            "</tds:Version></tds:Service>"
+        )
+
+    both = service("device", "/onvif/device_service") + service("media", "/onvif/Media")
+    return f"<tds:GetServicesResponse>{both}</tds:GetServicesResponse>"
+
+
+def _information(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
+    serial = "SIMREPLACED01" if camera.fault is Fault.REPLACED else camera.serial
+    return (
+        "<tds:GetDeviceInformationResponse><tds:Manufacturer>SIMCAM</tds:Manufacturer>"
+        f"<tds:Model>{camera.model}</tds:Model><tds:FirmwareVersion>{camera.firmware}</tds:FirmwareVersion>"
+        f"<tds:SerialNumber>{serial}</tds:SerialNumber><tds:HardwareId>88</tds:HardwareId>"
+        "</tds:GetDeviceInformationResponse>"
+    )
+
+
+def _profile(camera: SimCamera, token: str, name: str) -> str:
+    # Media version 1 knows no H.265: cameras that send it say H264 here, as these do.
+    return (
+        f'<trt:Profiles token="{token}" fixed="true"><tt:Name>{name}</tt:Name>'
+        '<tt:VideoSourceConfiguration token="VideoSourceToken"><tt:Name>VideoSource</tt:Name>'
+        "<tt:UseCount>2</tt:UseCount><tt:SourceToken>VideoSource_1</tt:SourceToken>"
+        '<tt:Bounds x="0" y="0" width="320" height="180"/></tt:VideoSourceConfiguration>'
+        f'<tt:VideoEncoderConfiguration token="Encoder{token}"><tt:Name>Encoder</tt:Name>'
+        "<tt:UseCount>1</tt:UseCount><tt:Encoding>H264</tt:Encoding><tt:Resolution><tt:Width>320</tt:Width>"
+        "<tt:Height>180</tt:Height></tt:Resolution><tt:Quality>3</tt:Quality><tt:RateControl>"
+        "<tt:FrameRateLimit>25</tt:FrameRateLimit><tt:EncodingInterval>1</tt:EncodingInterval>"
+        "<tt:BitrateLimit>256</tt:BitrateLimit></tt:RateControl><tt:H264><tt:GovLength>25</tt:GovLength>"
+        "<tt:H264Profile>Main</tt:H264Profile></tt:H264><tt:Multicast><tt:Address><tt:Type>IPv4</tt:Type>"
+        "<tt:IPv4Address>0.0.0.0</tt:IPv4Address></tt:Address><tt:Port>0</tt:Port><tt:TTL>1</tt:TTL>"
+        "<tt:AutoStart>false</tt:AutoStart></tt:Multicast><tt:SessionTimeout>PT60S</tt:SessionTimeout>"
+        "</tt:VideoEncoderConfiguration></trt:Profiles>"
+    )
+
+
+def _profiles(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
+    both = _profile(camera, "Profile_1", "mainStream") + _profile(camera, "Profile_2", "subStream")
+    return f"<trt:GetProfilesResponse>{both}</trt:GetProfilesResponse>"
+
+
+def _media_uri(call: str, uri: str) -> str:
+    return (
+        f"<trt:{call}Response><trt:MediaUri><tt:Uri>{uri}</tt:Uri>"
+        "<tt:InvalidAfterConnect>false</tt:InvalidAfterConnect><tt:InvalidAfterReboot>false"
+        f"</tt:InvalidAfterReboot><tt:Timeout>PT60S</tt:Timeout></trt:MediaUri></trt:{call}Response>"
+    )
+
+
+def _stream_uri(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
+    return _media_uri(
+        "GetStreamUri", f"{rtsp}/Streaming/Channels/101?transportmode=unicast&amp;profile=Profile_1"
+    )
+
+
+def _snapshot_uri(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
+    return _media_uri("GetSnapshotUri", f"{http}/onvif-http/snapshot?Profile_1")
+
+
+def _reboot(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
+    return "<tds:SystemRebootResponse><tds:Message>Rebooting</tds:Message></tds:SystemRebootResponse>"
+
+
+_BODIES = dict(
+    zip(
+        CALLS,
+        (_date, _capabilities, _services, _information, _profiles, _stream_uri, _snapshot_uri, _reboot),
+        strict=True,
+    )
+)
