@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 from dataclasses import dataclass
 from typing import cast
@@ -19,6 +20,7 @@ _PAYLOAD_TYPE = 96
 _NTP_EPOCH = 2_208_988_800
 """Seconds from 1900 (NTP) to 1970 (Unix)."""
 _SSRC = 0x43414D57
+_INTERLEAVED = re.compile(r"interleaved=(\d{1,3})-\d{1,3}")
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class RtspService(asyncio.Protocol):
         self._camera: SimCamera | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._session = False
+        self._channel = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -77,7 +80,7 @@ class RtspService(asyncio.Protocol):
         elif method == "DESCRIBE":
             self._describe(camera, url, cseq)
         elif method == "SETUP":
-            self._setup(camera, headers.get("transport", ""), cseq)
+            self._setup(camera, url, headers.get("transport", ""), cseq)
         elif method == "PLAY" and self._session:
             camera.seen.plays += 1
             self._reply(cseq, "200 OK", f"Session: {camera.serial}\r\nRange: npt=0.000-\r\n")
@@ -119,14 +122,16 @@ class RtspService(asyncio.Protocol):
         sdp += "m=audio 0 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=control:trackID=2\r\n"
         self._reply(cseq, "200 OK", f"Content-Type: application/sdp\r\nContent-Base: {url}/\r\n", sdp)
 
-    def _setup(self, camera: SimCamera, transport: str, cseq: str) -> None:
+    def _setup(self, camera: SimCamera, url: str, transport: str, cseq: str) -> None:
         if camera.fault is Fault.BUSY:
             self._reply(cseq, "453 Not Enough Bandwidth")
         elif camera.fault is Fault.TOO_MANY_USERS:
             self._reply(cseq, "403 Forbidden - Too many users")
-        elif "interleaved=0-1" not in transport:
+        elif not (channels := _INTERLEAVED.search(transport)):
             self._reply(cseq, "461 Unsupported Transport")
         else:
+            if not url.endswith("trackID=2"):  # the sound track is accepted, and silent
+                self._channel = int(channels[1])
             if not self._session:
                 self._session = True
                 camera.seen.sessions += 1
@@ -135,7 +140,7 @@ class RtspService(asyncio.Protocol):
                 cseq,
                 "200 OK",
                 f"Session: {camera.serial};timeout=60\r\n"
-                f"Transport: RTP/AVP/TCP;unicast;interleaved=0-1;ssrc={_SSRC:08X}\r\n",
+                f"Transport: RTP/AVP/TCP;unicast;{channels[0]};ssrc={_SSRC:08X}\r\n",
             )
 
     def _play(self, camera: SimCamera) -> None:
@@ -164,7 +169,7 @@ class RtspService(asyncio.Protocol):
             head = struct.pack(
                 ">cBHBBHII",
                 b"$",
-                0,
+                self._channel,
                 12 + len(payload),
                 0x80,
                 marker | _PAYLOAD_TYPE,
@@ -186,7 +191,7 @@ class RtspService(asyncio.Protocol):
         fraction = int((wall % 1) * (1 << 32))
         report = struct.pack(">BBHIIIIII", 0x80, 200, 6, _SSRC, int(wall), fraction, 0, 0, 0)
         if self._transport is not None:
-            self._transport.write(struct.pack(">cBH", b"$", 1, len(report)) + report)
+            self._transport.write(struct.pack(">cBH", b"$", self._channel + 1, len(report)) + report)
 
     def _pour(self) -> None:
         out = self._transport

@@ -1,0 +1,160 @@
+"""Who logs in where, and how not to try a wrong password five thousand times.
+
+A credential that is not known to be right is tried on ``_CANARIES`` devices at once, no more; the others
+wait for the outcome. After ``_REFUSALS`` devices have refused it with no success between, it is suspended
+(for ``back_off``, doubling up to ``back_off_max``) and one device at a time is tried after that. A single
+device that refuses a good credential is left alone on the same scale: cameras lock accounts after a
+handful of wrong passwords.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from pydantic import Field
+
+from monitor.clock import Clock
+from monitor.model import Device, DeviceId
+from monitor.secrets import Secret, SecretRef
+from monitor.select import DeviceSelector
+from monitor.settings import Duration, Section
+
+_CANARIES = 3
+_REFUSALS = 3
+
+
+class CredentialSettings(Section):
+    """One ``[[checks.NAME.credentials]]`` entry. The first whose ``match`` selects a device is used."""
+
+    name: str
+    """How messages call it."""
+    match: DeviceSelector = Field(default_factory=DeviceSelector)
+    user: str
+    password: SecretRef
+
+
+class BackOff(Section):
+    first: Duration = 300.0
+    """How long a refused password is not tried again; doubles at each further refusal."""
+    longest: Duration = 3600.0
+
+    def after(self, refusals: int) -> int:
+        """Milliseconds to wait after so many refusals in a row (1 or more)."""
+        return int(1000 * min(self.longest, self.first * 2 ** min(refusals - 1, 20)))
+
+
+class Admission(Enum):
+    GRANTED = auto()
+    DEVICE_HELD = auto()
+    """This device refused it lately."""
+    SUSPENDED = auto()
+    """Several devices in a row refused it."""
+    TOO_LATE = auto()
+    """Its worth did not turn out before the deadline."""
+
+
+@dataclass(slots=True)
+class _Held:
+    refusals: int = 0
+    until: int = 0
+
+
+@dataclass(slots=True)
+class Credential:
+    """One account. Every ``admit`` that is granted is followed by exactly one of ``accepted``, ``refused``
+    and ``undecided``."""
+
+    name: str
+    user: str
+    password: Secret
+    clock: Clock
+    back_off: BackOff
+    _proven: bool = False
+    _trying: int = 0
+    _refusals: int = 0
+    """Devices in a row that refused it."""
+    _suspensions: int = 0
+    _until: int = 0
+    _held: dict[DeviceId, _Held] = field(default_factory=dict)
+    _waiters: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"Credential({self.name})"
+
+    @property
+    def trouble(self) -> str:
+        """In a few words why it is suspended; empty while it works. One alert, not one per device."""
+        if not self._suspensions:
+            return ""
+        return (
+            f'password of "{self.name}" refused by {self._refusals} devices in a row; not tried for a while'
+        )
+
+    async def admit(self, device: DeviceId, deadline: float) -> Admission:
+        """May ``device`` be logged in to now? Waits while others find out, till ``deadline`` (loop time)."""
+        while True:
+            now = self.clock.now().mono
+            held = self._held.get(device)
+            if held is not None and now < held.until:
+                return Admission.DEVICE_HELD
+            if now < self._until:
+                return Admission.SUSPENDED
+            if self._proven or self._trying < (1 if self._suspensions else _CANARIES):
+                self._trying += 1
+                return Admission.GRANTED
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await waiter
+            except TimeoutError:
+                return Admission.TOO_LATE
+
+    def accepted(self, device: DeviceId) -> None:
+        self._held.pop(device, None)
+        self._refusals = self._suspensions = 0
+        self._proven = True
+        self._done()
+
+    def refused(self, device: DeviceId) -> None:
+        now = self.clock.now().mono
+        held = self._held.setdefault(device, _Held())
+        held.refusals += 1
+        held.until = now + self.back_off.after(held.refusals)
+        self._proven = False
+        self._refusals += 1
+        if self._refusals >= _REFUSALS:
+            self._suspensions += 1
+            self._until = now + self.back_off.after(self._suspensions)
+        self._done()
+
+    def undecided(self) -> None:
+        """The device did not get so far as to judge it."""
+        self._done()
+
+    def _done(self) -> None:
+        self._trying -= 1
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class CredentialBook:
+    """The credentials of one collector, secrets read. ``SecretError`` when one cannot be."""
+
+    def __init__(self, entries: Iterable[CredentialSettings], back_off: BackOff, clock: Clock) -> None:
+        self._entries = [
+            (entry.match, Credential(entry.name, entry.user, entry.password.read(), clock, back_off))
+            for entry in entries
+        ]
+
+    def for_device(self, device: Device) -> Credential | None:
+        return next((credential for match, credential in self._entries if match.selects(device)), None)
+
+    def troubles(self) -> list[str]:
+        """What is wrong with whole credentials, for one alert each."""
+        return [trouble for _, credential in self._entries if (trouble := credential.trouble)]
