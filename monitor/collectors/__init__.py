@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 COLLECTORS = {
     "icmp": "monitor.collectors.icmp:IcmpCollector",
-    "tcp": "monitor.collectors.tcp:TcpCollector",
+    "onvif": "monitor.collectors.onvif.collector:OnvifCollector",
+    "rtsp": "monitor.collectors.rtsp.collector:RtspCollector",
+"tcp": "monitor.collectors.tcp:TcpCollector",
 }
 
 

@@ -102,7 +102,8 @@ class Credential:
                 return Admission.DEVICE_HELD
             if now < self._until:
                 return Admission.SUSPENDED
-            if self._proven or self._trying < (1 if self._suspensions else _CANARIES):
+            canaries = 1 if self._suspensions else max(1, _CANARIES - self._refusals)
+            if self._proven or self._trying < canaries:
                 self._trying += 1
                 return Admission.GRANTED
             waiter = asyncio.get_running_loop().create_future()

@@ -18,6 +18,7 @@ from monitor.collectors.http1 import Answer, WireError
 from monitor.collectors.onvif.soap import Call
 from monitor.model import Reason
 
+Element = etree._Element
 _MAX_MARKUP = 16_000
 """At most so many tags, and so many attributes: each costs libxml2 some 100 bytes, whatever its size."""
 _MAX_TEXT = 200
@@ -53,8 +54,8 @@ class Profile:
     height: int
 
 
-def parse(raw: bytes) -> etree._Element:
-    """The root element; DTDs, entities and unusual encodings are refused, and the size of the tree bounded."""
+def parse(raw: bytes) -> Element:
+    """The root element; DTDs, entities and odd encodings are refused, and the size of the tree is bounded."""
     raw = raw.strip()
     if not raw:
         raise WireError(Reason.PROTOCOL, "an empty answer")
@@ -79,12 +80,12 @@ def parse(raw: bytes) -> etree._Element:
         root = etree.fromstring(raw, parser)
     except (etree.XMLSyntaxError, ValueError):
         raise WireError(Reason.PROTOCOL, "not well-formed XML") from None
-    if root is None or root.getroottree().docinfo.doctype:
+    if root is None or root.getroottree().docinfo.internalDTD is not None:
         raise WireError(Reason.PROTOCOL, "not XML as SOAP allows it")
     return root
 
 
-def response(call: Call, answer: Answer) -> etree._Element:
+def response(call: Call, answer: Answer) -> Element:
     """The ``…Response`` element of ``call``; anything else is a ``WireError`` with its reason."""
     status = answer.status
     if 300 <= status < 400:
@@ -113,7 +114,7 @@ def response(call: Call, answer: Answer) -> etree._Element:
     return first
 
 
-def _fault(fault: etree._Element) -> WireError:
+def _fault(fault: Element) -> WireError:
     codes = {given.rpartition(":")[2].strip() for given in _texts(fault, ("Value", "faultcode"))}
     words = " ".join(_texts(fault, ("Text", "faultstring"))).lower()
     if codes.intersection(_AUTH_FAULTS) or "authoriz" in words or "authenticat" in words:
@@ -123,7 +124,7 @@ def _fault(fault: etree._Element) -> WireError:
     return WireError(Reason.UNEXPECTED, "the camera answered with a SOAP fault")
 
 
-def _texts(element: etree._Element, names: tuple[str, ...]) -> list[str]:
+def _texts(element: Element, names: tuple[str, ...]) -> list[str]:
     return [
         each.text
         for each in element.iter()
@@ -131,7 +132,7 @@ def _texts(element: etree._Element, names: tuple[str, ...]) -> list[str]:
     ]
 
 
-def utc_seconds(element: etree._Element) -> float:
+def utc_seconds(element: Element) -> float:
     """The camera's time (GetSystemDateAndTimeResponse) as Unix seconds, to the whole second.
 
     From ``UTCDateTime``; where only ``LocalDateTime`` is given, by the POSIX time zone beside it.
@@ -164,13 +165,13 @@ def _west_of_utc(zone: str) -> timedelta:
     return -offset if found[1] == "-" else offset
 
 
-def media_address(element: etree._Element) -> str:
+def media_address(element: Element) -> str:
     """The media service (GetCapabilitiesResponse) as the camera names it; empty if it has none."""
     media = child(_required(element, "Capabilities"), "Media")
     return text(media, "XAddr", _MAX_URI) if media is not None else ""
 
 
-def information(element: etree._Element) -> Information:
+def information(element: Element) -> Information:
     found = Information(
         text(element, "Manufacturer"),
         text(element, "Model"),
@@ -182,7 +183,7 @@ def information(element: etree._Element) -> Information:
     return found
 
 
-def profiles(element: etree._Element) -> list[Profile]:
+def profiles(element: Element) -> list[Profile]:
     found = []
     for profile in _elements(element):
         token = profile.get("token", "")
@@ -197,22 +198,22 @@ def profiles(element: etree._Element) -> list[Profile]:
     return found
 
 
-def media_uri(element: etree._Element) -> str:
+def media_uri(element: Element) -> str:
     uri = text(_required(element, "MediaUri"), "Uri", _MAX_URI)
     if not uri:
         raise WireError(Reason.PROTOCOL, "an empty address")
     return uri
 
 
-def local(element: etree._Element) -> str:
+def local(element: Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def child(element: etree._Element, name: str) -> etree._Element | None:
+def child(element: Element, name: str) -> Element | None:
     return next((each for each in _elements(element) if local(each) == name), None)
 
 
-def text(element: etree._Element, name: str, longest: int = _MAX_TEXT) -> str:
+def text(element: Element, name: str, longest: int = _MAX_TEXT) -> str:
     """The text of a child, one line of printable characters, cut to ``longest``; empty if there is none."""
     found = child(element, name)
     if found is None or not found.text:
@@ -220,17 +221,17 @@ def text(element: etree._Element, name: str, longest: int = _MAX_TEXT) -> str:
     return "".join(c if c.isprintable() else " " for c in found.text[:longest]).strip()
 
 
-def _elements(element: etree._Element) -> Iterator[etree._Element]:
+def _elements(element: Element) -> Iterator[Element]:
     return (each for each in element if isinstance(each.tag, str))
 
 
-def _required(element: etree._Element, name: str) -> etree._Element:
+def _required(element: Element, name: str) -> Element:
     found = child(element, name)
     if found is None:
         raise WireError(Reason.PROTOCOL, f"the answer lacks {name}")
     return found
 
 
-def _number(element: etree._Element | None, name: str) -> int:
+def _number(element: Element | None, name: str) -> int:
     given = text(element, name) if element is not None else ""
     return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 0
