@@ -12,7 +12,7 @@ COLLECTORS = {
     "icmp": "monitor.collectors.icmp:IcmpCollector",
     "onvif": "monitor.collectors.onvif.collector:OnvifCollector",
     "rtsp": "monitor.collectors.rtsp.collector:RtspCollector",
-"tcp": "monitor.collectors.tcp:TcpCollector",
+    "tcp": "monitor.collectors.tcp:TcpCollector",
 }
 
 

@@ -144,6 +144,19 @@ class Credential:
                 waiter.set_result(None)
 
 
+_HELD = {
+    Admission.DEVICE_HELD: "refused the password lately; not tried again yet",
+    Admission.SUSPENDED: "password refused by several devices; not tried for a while",
+    Admission.TOO_LATE: "the password's worth did not turn out in time",
+}
+
+
+def held_words(credential: Credential, admission: Admission) -> str:
+    """Why a device is not logged in to, for a person; empty when it may be."""
+    words = _HELD.get(admission)
+    return f'account "{credential.name}": {words}' if words else ""
+
+
 class CredentialBook:
     """The credentials of one collector, secrets read. ``SecretError`` when one cannot be."""
 

@@ -30,6 +30,8 @@ class Head:
 
     status: int
     headers: tuple[tuple[str, str], ...]
+    phrase: str = ""
+    """The words after the status: for matching, not for showing."""
 
     def first(self, name: str) -> str:
         return next((value for key, value in self.headers if key == name), "")
@@ -62,7 +64,7 @@ def parse_head(raw: bytes, protocol: bytes) -> Head:
         name, colon, value = line.partition(b":")
         if colon:
             headers.append((name.strip().lower().decode("latin-1"), value.strip().decode("latin-1")))
-    return Head(int(code), tuple(headers))
+    return Head(int(code), tuple(headers), rest.strip()[3:103].decode("latin-1"))
 
 
 _NO_HEAD = Head(0, ())

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pydantic import Field
 
 from monitor.collectors.base import CheckSettings, Env
-from monitor.collectors.credentials import Admission, BackOff, Credential, CredentialBook, CredentialSettings
+from monitor.collectors.credentials import BackOff, Credential, CredentialBook, CredentialSettings, held_words
 from monitor.collectors.fanout import fan_out
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif import answers, soap
@@ -17,12 +17,6 @@ from monitor.collectors.onvif.talk import Endpoint, Login, Memory, Talk
 from monitor.collectors.pin import USUAL_PORTS, PortRanges, pin, without_secrets
 from monitor.model import Device, DeviceId, Reading, Reason, Result, Target
 from monitor.settings import Duration
-
-_HELD = {
-    Admission.DEVICE_HELD: "refused the password lately; not tried again yet",
-    Admission.SUSPENDED: "password refused by several devices; not tried for a while",
-    Admission.TOO_LATE: "the password's worth did not turn out in time",
-}
 
 
 class OnvifSettings(CheckSettings):
@@ -121,8 +115,8 @@ class OnvifCollector:
         )
         if credential is not None:
             admission = await credential.admit(device.id, deadline)
-            if admission is not Admission.GRANTED:
-                raise WireError(Reason.AUTH, f'account "{credential.name}": {_HELD[admission]}')
+            if words := held_words(credential, admission):
+                raise WireError(Reason.AUTH, words)
         information = answers.information(await self._first_logged_in(talk, credential, device))
         readings += _identity(device, memory, information, self._settings.spares)
         if memory.media is None:
