@@ -113,14 +113,12 @@ def test_local_time_with_a_zone_is_as_good_as_utc(zone: str, saving: str, hour_u
 
 
 def test_refusals_in_words_and_codes_are_auth_failures() -> None:
-    for code, words in [
-        ("ter:NotAuthorized", ""),
-        ("wsse:FailedAuthentication", ""),
-        ("x:y", "Sender not Authorized"),
-    ]:
+    refusals = {"ter:NotAuthorized": "", "wsse:FailedAuthentication": "", "x:y": "Sender not Authorized"}
+    for code, words in refusals.items():
         for status in (200, 400, 500):
             with pytest.raises(WireError) as failure:
-                answers.response(soap.GET_INFORMATION, answer(onvif_replies.fault_reply(code, words), status))
+                refused = answer(onvif_replies.fault_reply(code, words), status)
+                answers.response(soap.GET_INFORMATION, refused)
             assert failure.value.reason is Reason.AUTH
 
 

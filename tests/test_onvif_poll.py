@@ -16,7 +16,7 @@ from tests.camera_support import ask, cameras, credentials, env, fleet, target, 
 
 def collector(server: CameraServer, tmp_path: Path, password: str = "", **more: object) -> OnvifCollector:
     accounts = credentials(tmp_path / "secret", password) if password else credentials(tmp_path / "secret")
-    settings = {"port": server.ports.http, "credentials": accounts, **more}
+    settings = {"port": server.ports.http, "credentials": accounts, "per_second": 5000, **more}
     return OnvifCollector(OnvifSettings.model_validate(settings), env())
 
 

@@ -11,19 +11,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from pydantic import Field
 
 from monitor.clock import Clock
-from monitor.model import Device, DeviceId
+from monitor.collectors.http1 import WireError
+from monitor.model import Device, DeviceId, Reason
 from monitor.secrets import Secret, SecretRef
 from monitor.select import DeviceSelector
 from monitor.settings import Duration, Section
 
 _CANARIES = 3
 _REFUSALS = 3
+_PATIENCE_S = 0.5
+"""A canary that has said nothing for so long makes room for another: one stalled camera must not keep all
+others waiting."""
 
 
 class CredentialSettings(Section):
@@ -73,7 +78,8 @@ class Credential:
     clock: Clock
     back_off: BackOff
     _proven: bool = False
-    _trying: int = 0
+    _trying: dict[DeviceId, float] = field(default_factory=dict)
+    """Devices that are judging it now, with the loop time until which the others wait for them."""
     _refusals: int = 0
     """Devices in a row that refused it."""
     _suspensions: int = 0
@@ -103,22 +109,24 @@ class Credential:
             if now < self._until:
                 return Admission.SUSPENDED
             canaries = 1 if self._suspensions else max(1, _CANARIES - self._refusals)
-            if self._proven or self._trying < canaries:
-                self._trying += 1
+            loop = asyncio.get_running_loop()
+            waited_for = [until for until in self._trying.values() if until > loop.time()]
+            if self._proven or len(waited_for) < canaries:
+                self._trying[device] = loop.time() + _PATIENCE_S
                 return Admission.GRANTED
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await waiter
-            except TimeoutError:
+            if loop.time() >= deadline:
                 return Admission.TOO_LATE
+            waiter = loop.create_future()
+            self._waiters.append(waiter)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(min(deadline, *waited_for)):
+                    await waiter
 
     def accepted(self, device: DeviceId) -> None:
         self._held.pop(device, None)
         self._refusals = self._suspensions = 0
         self._proven = True
-        self._done()
+        self._done(device)
 
     def refused(self, device: DeviceId) -> None:
         now = self.clock.now().mono
@@ -130,14 +138,14 @@ class Credential:
         if self._refusals >= _REFUSALS:
             self._suspensions += 1
             self._until = now + self.back_off.after(self._suspensions)
-        self._done()
+        self._done(device)
 
-    def undecided(self) -> None:
+    def undecided(self, device: DeviceId) -> None:
         """The device did not get so far as to judge it."""
-        self._done()
+        self._done(device)
 
-    def _done(self) -> None:
-        self._trying -= 1
+    def _done(self, device: DeviceId) -> None:
+        self._trying.pop(device, None)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -151,10 +159,13 @@ _HELD = {
 }
 
 
-def held_words(credential: Credential, admission: Admission) -> str:
-    """Why a device is not logged in to, for a person; empty when it may be."""
-    words = _HELD.get(admission)
-    return f'account "{credential.name}": {words}' if words else ""
+async def admit(credential: Credential, device: DeviceId, deadline: float) -> None:
+    """Returns when ``device`` may be logged in to; else ``WireError``: ``auth`` when the account is held
+    back, ``own_loss`` when it was we who could not find out in time."""
+    admission = await credential.admit(device, deadline)
+    if admission is not Admission.GRANTED:
+        reason = Reason.OWN_LOSS if admission is Admission.TOO_LATE else Reason.AUTH
+        raise WireError(reason, f'account "{credential.name}": {_HELD[admission]}')
 
 
 class CredentialBook:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pydantic import Field
 
 from monitor.collectors.base import CheckSettings, Env
-from monitor.collectors.credentials import BackOff, Credential, CredentialBook, CredentialSettings, held_words
+from monitor.collectors.credentials import BackOff, Credential, CredentialBook, CredentialSettings, admit
 from monitor.collectors.fanout import fan_out
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif import answers, soap
@@ -114,9 +114,7 @@ class OnvifCollector:
             Reading("onvif.clock_drift_s", round(talk.drift_s, 1)),
         )
         if credential is not None:
-            admission = await credential.admit(device.id, deadline)
-            if words := held_words(credential, admission):
-                raise WireError(Reason.AUTH, words)
+            await admit(credential, device.id, deadline)
         information = answers.information(await self._first_logged_in(talk, credential, device))
         readings += _identity(device, memory, information, self._settings.spares)
         if memory.media is None:
@@ -151,7 +149,7 @@ class OnvifCollector:
             raise
         finally:
             if credential is not None and not judged:
-                credential.undecided()
+                credential.undecided(device.id)
 
     async def _find_media(self, talk: Talk, ip: str) -> Endpoint:
         """Where the camera says its media service is, on the camera itself."""

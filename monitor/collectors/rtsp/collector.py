@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from pydantic import Field
 
 from monitor.collectors.base import CheckSettings, Env
-from monitor.collectors.credentials import BackOff, Credential, CredentialBook, CredentialSettings, held_words
+from monitor.collectors.credentials import BackOff, CredentialBook, CredentialSettings
 from monitor.collectors.fanout import fan_out
 from monitor.collectors.http1 import WireError
 from monitor.collectors.rtsp.session import TEARDOWN_S, Session, Stream
@@ -102,29 +102,8 @@ class RtspCollector:
             settings.whole_gop,
         )
         credential = self._book.for_device(device)
-        session = Session(stream, credential, self._env.clock, self._env.random)
-        if credential is None:
-            return await session.prove(), session
-        admission = await credential.admit(device.id, deadline)
-        if words := held_words(credential, admission):
-            raise WireError(Reason.AUTH, words)
-        return await self._judged(session, credential, device.id), session
-
-    async def _judged(self, session: Session, credential: Credential, device: DeviceId) -> Proof:
-        """The proof; tells the credential what the camera thought of it, once."""
-        refused = False
-        try:
-            return await session.prove()
-        except WireError as error:
-            refused = error.reason is Reason.AUTH and not session.logged_in
-            raise
-        finally:
-            if session.logged_in:
-                credential.accepted(device)
-            elif refused:
-                credential.refused(device)
-            else:
-                credential.undecided()
+        session = Session(device.id, stream, credential, self._env.clock, self._env.random)
+        return await session.prove(), session
 
     def _path(self, device: Device) -> str:
         tag = device.tags.get("rtsp_path", "")

@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from monitor.clock import Clock
-from monitor.collectors.credentials import Credential
+from monitor.collectors.credentials import Credential, admit
 from monitor.collectors.digest import Answerer, parse_challenges
 from monitor.collectors.http1 import WireError
 from monitor.collectors.rtsp.connection import RtspConnection, open_rtsp
 from monitor.collectors.rtsp.demux import Response
 from monitor.collectors.rtsp.sdp import video_track
 from monitor.collectors.rtsp.watch import Proof, Watch
-from monitor.model import Reason
+from monitor.model import DeviceId, Reason
 
 _BUSY_WORDS = re.compile(r"too many|user|limit|max|busy|connection|session|resource|bandwidth", re.IGNORECASE)
 _SESSION = re.compile(r"^[A-Za-z0-9$\-_.+=/%]{1,200}$")
@@ -41,8 +41,14 @@ class Session:
     """``prove`` once. ``WireError`` says why there is no proof."""
 
     def __init__(
-        self, stream: Stream, credential: Credential | None, clock: Clock, rng: random.Random
+        self,
+        device: DeviceId,
+        stream: Stream,
+        credential: Credential | None,
+        clock: Clock,
+        rng: random.Random,
     ) -> None:
+        self._device = device
         self._stream = stream
         self._credential = credential
         self._clock = clock
@@ -53,8 +59,9 @@ class Session:
         self._url = f"rtsp://{host}:{stream.port}{stream.path}"
         self._aggregate = self._url
         self.connect_s = 0.0
-        self.logged_in = False
-        """The camera has judged the password, and took it (or wants none)."""
+        self._admitted: Credential | None = None
+        """An account that this camera is judging."""
+        self._logged_in = False
 
     async def prove(self) -> Proof:
         loop = asyncio.get_running_loop()
@@ -68,6 +75,8 @@ class Session:
             return await self._play(connection)
         finally:
             timer.cancel()
+            if self._admitted is not None:
+                self._admitted.undecided(self._device)
             try:
                 await self._teardown(connection)
             finally:
@@ -75,7 +84,10 @@ class Session:
 
     async def _play(self, connection: RtspConnection) -> Proof:
         described = await self._ask(connection, "DESCRIBE", self._url, "Accept: application/sdp\r\n")
-        self.logged_in = True
+        self._logged_in = True
+        if self._admitted is not None:
+            self._admitted.accepted(self._device)
+            self._admitted = None
         base = described.head.first("content-base") or described.head.first("content-location")
         usable = base.startswith("rtsp://") and base.isascii() and base.isprintable() and " " not in base
         if usable:
@@ -115,10 +127,14 @@ class Session:
                 if proof is not None and proof.done():
                     proof.exception()  # it ends in the same error, which is told once
                 raise
-            if response.head.status == 401 and self._take_challenge(response):
-                continue
-            _check(response, method)
-            return response
+            if response.head.status != 401:
+                _check(response, method)
+                return response
+            if not await self._take_challenge(response):
+                break
+        if self._admitted is not None:
+            self._admitted.refused(self._device)
+            self._admitted = None
         raise WireError(Reason.AUTH, "the password was refused")
 
     def _authorization(self, method: str, url: str) -> str:
@@ -126,18 +142,22 @@ class Session:
             return ""
         return f"Authorization: {self._answerer.header(method, url)}\r\n"
 
-    def _take_challenge(self, response: Response) -> bool:
+    async def _take_challenge(self, response: Response) -> bool:
+        """Is there a challenge that has not been answered yet? Then it is answered from now on."""
         challenges = parse_challenges(response.head.all("www-authenticate"))
-        account = self._credential
+        account, used = self._credential, self._answerer
         if account is None:
             raise WireError(Reason.AUTH, "a password is wanted and none is configured")
         if not challenges:
             return False
-        used = self._answerer
-        if used is not None and not challenges[0].stale and not self.logged_in:
-            return False
-        if used is not None and used.challenge.nonce == challenges[0].nonce:
-            return False
+        if used is not None:
+            # Once logged in, a new nonce only means that the old one has aged.
+            same = used.challenge.nonce == challenges[0].nonce
+            if same or not (self._logged_in or challenges[0].stale):
+                return False
+        elif not self._logged_in:
+            await admit(account, self._device, self._stream.deadline)
+            self._admitted = account
         cnonce = f"{self._rng.getrandbits(64):016x}"
         self._answerer = Answerer(challenges[0], account.user, account.password, cnonce)
         return True
@@ -157,8 +177,6 @@ def _check(response: Response, method: str) -> None:
     status, phrase = response.head.status, response.head.phrase
     if 200 <= status < 300:
         return
-    if status == 401:
-        raise WireError(Reason.AUTH, "the password was refused")
     if status in (453, 503) or (status == 403 and _BUSY_WORDS.search(phrase)):
         raise WireError(Reason.BUSY, f"no more sessions now ({method}: {status})")
     if status == 403:

@@ -100,7 +100,9 @@ class Watch:
             self.done.set_result(self._proof())
 
     def _proof(self) -> Proof:
-        span_s = ((self._stamps[-1] - self._stamps[0]) & 0xFFFFFFFF) / self._track.clock_rate
+        # Signed distances from the first, over the wrap: with B frames the latest is not the last.
+        offsets = [((s - self._stamps[0] + (1 << 31)) & 0xFFFFFFFF) - (1 << 31) for s in self._stamps]
+        span_s = (max(offsets) - min(offsets)) / self._track.clock_rate
         rate = (len(self._stamps) - 1) / span_s if 0 < span_s < 3600 else None
         gop_s = self._gop / rate if self._gop and rate else None
         return Proof(
