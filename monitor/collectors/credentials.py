@@ -176,9 +176,15 @@ class CredentialBook:
             (entry.match, Credential(entry.name, entry.user, entry.password.read(), clock, back_off))
             for entry in entries
         ]
+        self._chosen: dict[DeviceId, tuple[Device, Credential | None]] = {}
 
     def for_device(self, device: Device) -> Credential | None:
-        return next((credential for match, credential in self._entries if match.selects(device)), None)
+        known = self._chosen.get(device.id)
+        if known is not None and known[0] is device:  # a reload brings new Device objects
+            return known[1]
+        chosen = next((credential for match, credential in self._entries if match.selects(device)), None)
+        self._chosen[device.id] = (device, chosen)
+        return chosen
 
     def troubles(self) -> list[str]:
         """What is wrong with whole credentials, for one alert each."""

@@ -8,25 +8,16 @@ differ in prefixes and even in namespaces.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from lxml import etree
-
 from monitor.collectors.http1 import Answer, WireError
 from monitor.collectors.onvif.soap import Call
+from monitor.collectors.onvif.xml import Element, parse
 from monitor.model import Reason
 
-Element = etree._Element
-_MAX_MARKUP = 16_000
-"""At most so many tags, and so many attributes: each costs libxml2 some 100 bytes, whatever its size."""
 _MAX_TEXT = 200
 _MAX_URI = 1024
-_ENCODING = re.compile(
-    rb"""^[\s\xef\xbb\xbf]*<\?xml[^>]{0,80}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,20})["']"""
-)
-_ENCODINGS = {b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"gb2312", b"gbk", b"gb18030"}
 _AUTH_FAULTS = (
     "NotAuthorized",
     "FailedAuthentication",
@@ -54,37 +45,6 @@ class Profile:
     height: int
 
 
-def parse(raw: bytes) -> Element:
-    """The root element; DTDs, entities and odd encodings are refused, and the size of the tree is bounded."""
-    raw = raw.strip()
-    if not raw:
-        raise WireError(Reason.PROTOCOL, "an empty answer")
-    if b"\0" in raw or b"<!DOCTYPE" in raw or b"<!doctype" in raw or b"<!ENTITY" in raw:
-        raise WireError(Reason.PROTOCOL, "not XML as SOAP allows it (a document type, HTML or binary data)")
-    if raw.count(b"<") > _MAX_MARKUP or raw.count(b"=") > _MAX_MARKUP:
-        raise WireError(Reason.OVERSIZE, "too many XML elements")
-    declared = _ENCODING.match(raw)
-    if declared and declared[1].lower() not in _ENCODINGS:
-        raise WireError(Reason.PROTOCOL, "XML in an encoding that is not allowed")
-    # A parser of its own: lxml keeps a parser's name dictionary, which strangers could fill.
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        collect_ids=False,
-    )
-    try:
-        root = etree.fromstring(raw, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        raise WireError(Reason.PROTOCOL, "not well-formed XML") from None
-    if root is None or root.getroottree().docinfo.internalDTD is not None:
-        raise WireError(Reason.PROTOCOL, "not XML as SOAP allows it")
-    return root
-
-
 def response(call: Call, answer: Answer) -> Element:
     """The ``…Response`` element of ``call``; anything else is a ``WireError`` with its reason."""
     status = answer.status
@@ -103,13 +63,13 @@ def response(call: Call, answer: Answer) -> Element:
             raise
         reason = Reason.AUTH if status == 403 else Reason.UNEXPECTED
         raise WireError(reason, f"HTTP status {status}") from None
-    body = child(root, "Body") if local(root) == "Envelope" else None
-    first = next(_elements(body), None) if body is not None else None
+    body = root.child("Body") if root.local == "Envelope" else None
+    first = body.children[0] if body is not None and body.children else None
     if first is None:
         raise WireError(Reason.PROTOCOL, "XML, but no SOAP answer")
-    if local(first) == "Fault":
+    if first.local == "Fault":
         raise _fault(first)
-    if status != 200 or first.tag != f"{{{call.service.value}}}{call.name}Response":
+    if status != 200 or first.tag != f"{call.service.value} {call.name}Response":
         raise WireError(Reason.PROTOCOL, f"not the answer to {call.name}")
     return first
 
@@ -125,11 +85,7 @@ def _fault(fault: Element) -> WireError:
 
 
 def _texts(element: Element, names: tuple[str, ...]) -> list[str]:
-    return [
-        each.text
-        for each in element.iter()
-        if isinstance(each.tag, str) and local(each) in names and each.text
-    ]
+    return [each.text for each in element.walk() if each.local in names and each.text]
 
 
 def utc_seconds(element: Element) -> float:
@@ -138,11 +94,11 @@ def utc_seconds(element: Element) -> float:
     From ``UTCDateTime``; where only ``LocalDateTime`` is given, by the POSIX time zone beside it.
     """
     outer = _required(element, "SystemDateAndTime")
-    moment = child(outer, "UTCDateTime")
+    moment = outer.child("UTCDateTime")
     offset = timedelta(0)
     if moment is None:
         moment = _required(outer, "LocalDateTime")
-        zone = child(outer, "TimeZone")
+        zone = outer.child("TimeZone")
         offset = _west_of_utc(text(zone, "TZ") if zone is not None else "")
         if text(outer, "DaylightSavings") == "true":
             offset -= timedelta(hours=1)
@@ -167,7 +123,7 @@ def _west_of_utc(zone: str) -> timedelta:
 
 def media_address(element: Element) -> str:
     """The media service (GetCapabilitiesResponse) as the camera names it; empty if it has none."""
-    media = child(_required(element, "Capabilities"), "Media")
+    media = _required(element, "Capabilities").child("Media")
     return text(media, "XAddr", _MAX_URI) if media is not None else ""
 
 
@@ -185,12 +141,12 @@ def information(element: Element) -> Information:
 
 def profiles(element: Element) -> list[Profile]:
     found = []
-    for profile in _elements(element):
-        token = profile.get("token", "")
-        if local(profile) != "Profiles" or not token or len(token) > _MAX_TEXT:
+    for profile in element.children:
+        token = profile.attributes.get("token", "")
+        if profile.local != "Profiles" or not token or len(token) > _MAX_TEXT:
             continue
-        encoder = child(profile, "VideoEncoderConfiguration")
-        size = child(encoder, "Resolution") if encoder is not None else None
+        encoder = profile.child("VideoEncoderConfiguration")
+        size = encoder.child("Resolution") if encoder is not None else None
         encoding = text(encoder, "Encoding") if encoder is not None else ""
         found.append(Profile(token, encoding, _number(size, "Width"), _number(size, "Height")))
     if not found:
@@ -205,28 +161,17 @@ def media_uri(element: Element) -> str:
     return uri
 
 
-def local(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def child(element: Element, name: str) -> Element | None:
-    return next((each for each in _elements(element) if local(each) == name), None)
-
-
 def text(element: Element, name: str, longest: int = _MAX_TEXT) -> str:
     """The text of a child, one line of printable characters, cut to ``longest``; empty if there is none."""
-    found = child(element, name)
-    if found is None or not found.text:
+    found = element.child(name)
+    if found is None:
         return ""
-    return "".join(c if c.isprintable() else " " for c in found.text[:longest]).strip()
-
-
-def _elements(element: Element) -> Iterator[Element]:
-    return (each for each in element if isinstance(each.tag, str))
+    words = found.text[:longest]
+    return (words if words.isprintable() else "".join(c if c.isprintable() else " " for c in words)).strip()
 
 
 def _required(element: Element, name: str) -> Element:
-    found = child(element, name)
+    found = element.child(name)
     if found is None:
         raise WireError(Reason.PROTOCOL, f"the answer lacks {name}")
     return found

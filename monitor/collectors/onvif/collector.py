@@ -14,6 +14,7 @@ from monitor.collectors.fanout import fan_out
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif import answers, soap
 from monitor.collectors.onvif.talk import Endpoint, Login, Memory, Talk
+from monitor.collectors.onvif.xml import Element
 from monitor.collectors.pin import USUAL_PORTS, PortRanges, pin, without_secrets
 from monitor.model import Device, DeviceId, Reading, Reason, Result, Target
 from monitor.settings import Duration
@@ -129,9 +130,7 @@ class OnvifCollector:
             readings += _address("snapshot_uri", snapshot, target.ip, ("http", "https"), self._settings.ports)
         readings.append(Reading("onvif.login", (memory.login or Login.OPEN).value))
 
-    async def _first_logged_in(
-        self, talk: Talk, credential: Credential | None, device: Device
-    ) -> answers.Element:
+    async def _first_logged_in(self, talk: Talk, credential: Credential | None, device: Device) -> Element:
         """GetDeviceInformation, the call by which a password shows its worth."""
         judged = False
         try:
@@ -164,7 +163,7 @@ class _NotOffered(Exception):
     """An optional call that this camera does not know."""
 
 
-async def _optional(talk: Talk, call: soap.Call, token: str) -> answers.Element:
+async def _optional(talk: Talk, call: soap.Call, token: str) -> Element:
     try:
         return await talk.ask(call, token)
     except WireError as error:

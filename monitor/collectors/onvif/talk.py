@@ -17,6 +17,7 @@ from monitor.collectors.credentials import Credential
 from monitor.collectors.digest import Answerer, Scheme, parse_challenges
 from monitor.collectors.http1 import Answer, WireError
 from monitor.collectors.onvif import answers, soap
+from monitor.collectors.onvif.xml import Element
 from monitor.model import Reason
 
 _CLOCK_MOVED_S = 1.0
@@ -80,7 +81,7 @@ class Talk:
         """From sending the latest request to having its whole answer."""
         self.connect_ms = 0.0
 
-    async def ask(self, call: soap.Call, token: str = "") -> answers.Element:
+    async def ask(self, call: soap.Call, token: str = "") -> Element:
         """The response element of ``call``, logged in where the call needs it."""
         if call.open or self._credential is None:
             try:
@@ -107,7 +108,7 @@ class Talk:
             self._connection.close()
             self._connection = None
 
-    async def _ask_logged_in(self, call: soap.Call, token: str, account: Credential) -> answers.Element:
+    async def _ask_logged_in(self, call: soap.Call, token: str, account: Credential) -> Element:
         memory = self._memory
         clock_tried = False
         for _ in range(4 if call.repeatable else 1):
