@@ -93,28 +93,61 @@ def _information(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
     )
 
 
-def _profile(camera: SimCamera, token: str, name: str) -> str:
+_MULTICAST = (
+    "<tt:Multicast><tt:Address><tt:Type>IPv4</tt:Type><tt:IPv4Address>0.0.0.0</tt:IPv4Address></tt:Address>"
+    "<tt:Port>8860</tt:Port><tt:TTL>128</tt:TTL><tt:AutoStart>false</tt:AutoStart></tt:Multicast>"
+)
+_ANALYTICS = "".join(
+    f'<tt:{kind} Name="My{name}" Type="tt:{name}"><tt:Parameters>'
+    '<tt:SimpleItem Name="Sensitivity" Value="60"/>'
+    '<tt:ElementItem Name="Layout"><tt:CellLayout Columns="22" Rows="18"><tt:Transformation>'
+    '<tt:Translate x="-1.0" y="-1.0"/><tt:Scale x="0.09" y="0.11"/></tt:Transformation></tt:CellLayout>'
+    f"</tt:ElementItem></tt:Parameters></tt:{kind}>"
+    for kind, name in (("AnalyticsModule", "CellMotionEngine"), ("AnalyticsModule", "TamperEngine"))
+)
+
+
+def _profile(token: str, name: str) -> str:
+    """One profile, with all the configurations that a dome camera lists in each (about 5 kB)."""
     # Media version 1 knows no H.265: cameras that send it say H264 here, as these do.
     return (
         f'<trt:Profiles token="{token}" fixed="true"><tt:Name>{name}</tt:Name>'
-        '<tt:VideoSourceConfiguration token="VideoSourceToken"><tt:Name>VideoSource</tt:Name>'
-        "<tt:UseCount>2</tt:UseCount><tt:SourceToken>VideoSource_1</tt:SourceToken>"
+        '<tt:VideoSourceConfiguration token="VideoSourceToken"><tt:Name>VideoSourceConfig</tt:Name>'
+        "<tt:UseCount>3</tt:UseCount><tt:SourceToken>VideoSource_1</tt:SourceToken>"
         '<tt:Bounds x="0" y="0" width="320" height="180"/></tt:VideoSourceConfiguration>'
+        '<tt:AudioSourceConfiguration token="AudioSourceConfigToken"><tt:Name>AudioSourceConfig</tt:Name>'
+        "<tt:UseCount>3</tt:UseCount><tt:SourceToken>AudioSourceChannel</tt:SourceToken>"
+        "</tt:AudioSourceConfiguration>"
         f'<tt:VideoEncoderConfiguration token="Encoder{token}"><tt:Name>Encoder</tt:Name>'
         "<tt:UseCount>1</tt:UseCount><tt:Encoding>H264</tt:Encoding><tt:Resolution><tt:Width>320</tt:Width>"
         "<tt:Height>180</tt:Height></tt:Resolution><tt:Quality>3</tt:Quality><tt:RateControl>"
         "<tt:FrameRateLimit>25</tt:FrameRateLimit><tt:EncodingInterval>1</tt:EncodingInterval>"
         "<tt:BitrateLimit>256</tt:BitrateLimit></tt:RateControl><tt:H264><tt:GovLength>25</tt:GovLength>"
-        "<tt:H264Profile>Main</tt:H264Profile></tt:H264><tt:Multicast><tt:Address><tt:Type>IPv4</tt:Type>"
-        "<tt:IPv4Address>0.0.0.0</tt:IPv4Address></tt:Address><tt:Port>0</tt:Port><tt:TTL>1</tt:TTL>"
-        "<tt:AutoStart>false</tt:AutoStart></tt:Multicast><tt:SessionTimeout>PT60S</tt:SessionTimeout>"
-        "</tt:VideoEncoderConfiguration></trt:Profiles>"
+        f"<tt:H264Profile>Main</tt:H264Profile></tt:H264>{_MULTICAST}<tt:SessionTimeout>PT5S</tt:SessionTimeout>"
+        "</tt:VideoEncoderConfiguration>"
+        '<tt:AudioEncoderConfiguration token="MainAudioEncoderToken"><tt:Name>AudioEncoderConfig</tt:Name>'
+        "<tt:UseCount>3</tt:UseCount><tt:Encoding>G711</tt:Encoding><tt:Bitrate>64</tt:Bitrate>"
+        f"<tt:SampleRate>8</tt:SampleRate>{_MULTICAST}<tt:SessionTimeout>PT5S</tt:SessionTimeout>"
+        "</tt:AudioEncoderConfiguration>"
+        '<tt:VideoAnalyticsConfiguration token="VideoAnalyticsToken"><tt:Name>VideoAnalyticsName</tt:Name>'
+        f"<tt:UseCount>3</tt:UseCount><tt:AnalyticsEngineConfiguration>{_ANALYTICS}"
+        "</tt:AnalyticsEngineConfiguration><tt:RuleEngineConfiguration/></tt:VideoAnalyticsConfiguration>"
+        '<tt:PTZConfiguration token="PTZToken"><tt:Name>PTZ</tt:Name><tt:UseCount>3</tt:UseCount>'
+        "<tt:NodeToken>PTZNODETOKEN</tt:NodeToken><tt:DefaultPTZTimeout>PT300S</tt:DefaultPTZTimeout>"
+        "</tt:PTZConfiguration>"
+        '<tt:MetadataConfiguration token="MetaDataToken"><tt:Name>metaData</tt:Name>'
+        "<tt:UseCount>3</tt:UseCount>"
+        "<tt:PTZStatus><tt:Status>false</tt:Status><tt:Position>false</tt:Position></tt:PTZStatus>"
+        f"<tt:Analytics>false</tt:Analytics>{_MULTICAST}<tt:SessionTimeout>PT5S</tt:SessionTimeout>"
+        "</tt:MetadataConfiguration></trt:Profiles>"
     )
 
 
+_PROFILES = _profile("Profile_1", "mainStream") + _profile("Profile_2", "subStream")
+
+
 def _profiles(camera: SimCamera, now: float, http: str, rtsp: str) -> str:
-    both = _profile(camera, "Profile_1", "mainStream") + _profile(camera, "Profile_2", "subStream")
-    return f"<trt:GetProfilesResponse>{both}</trt:GetProfilesResponse>"
+    return f"<trt:GetProfilesResponse>{_PROFILES}</trt:GetProfilesResponse>"
 
 
 def _media_uri(call: str, uri: str) -> str:

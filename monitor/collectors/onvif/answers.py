@@ -16,6 +16,16 @@ from monitor.collectors.onvif.soap import Call
 from monitor.collectors.onvif.xml import Element, parse
 from monitor.model import Reason
 
+# fmt: off
+_KNOWN = frozenset((
+    "Code", "Subcode", "Value", "Reason", "Text", "faultcode", "faultstring", "SystemDateAndTime",
+    "UTCDateTime", "LocalDateTime", "TimeZone", "TZ", "DaylightSavings", "Date", "Time", "Year",
+    "Month", "Day", "Hour", "Minute", "Second", "Capabilities", "Media", "XAddr", "Manufacturer",
+    "Model", "FirmwareVersion", "SerialNumber", "Profiles", "VideoEncoderConfiguration", "Encoding",
+    "Resolution", "Width", "Height", "MediaUri", "Uri",
+))
+# fmt: on
+"""The elements that are read below; the rest of an answer is passed over."""
 _MAX_TEXT = 200
 _MAX_URI = 1024
 _AUTH_FAULTS = (
@@ -57,7 +67,7 @@ def response(call: Call, answer: Answer) -> Element:
     if status not in (200, 400, 403, 500):
         raise WireError(Reason.BUSY if status == 503 else Reason.UNEXPECTED, f"HTTP status {status}")
     try:
-        root = parse(answer.body)
+        root = parse(answer.body, _KNOWN)
     except WireError:
         if status == 200:
             raise

@@ -14,10 +14,13 @@ from xml.parsers import expat
 from monitor.collectors.http1 import WireError
 from monitor.model import Reason
 
-_MAX_ELEMENTS = 8_000
+_MAX_ELEMENTS = 24_000
+_MAX_KEPT = 4_000
 _MAX_ATTRIBUTES = 16_000
-"""At most so many, wherever they stand. (An NVR with 64 channels comes to some 7,000 elements.)"""
+"""At most so many, wherever they stand. (An NVR with 64 channels comes to some 12,000 elements.)"""
 _MAX_DEPTH = 64
+_NAMED_DEPTH = 3
+"""Envelope, Body and the answer itself are kept whatever their names."""
 _DECLARED = re.compile(rb"""^<\?xml[^>]{0,80}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,20})["']""")
 _BY_EXPAT = {"utf-8", "us-ascii", "iso-8859-1"}
 _BY_PYTHON = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "ascii": "us-ascii"}
@@ -26,22 +29,19 @@ _BY_PYTHON = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "asci
 class Element:
     """One element: ``tag`` is ``"namespace local"``, or ``"local"`` where there is no namespace."""
 
-    __slots__ = ("attributes", "children", "tag", "text")
+    __slots__ = ("attributes", "children", "local", "tag", "text")
 
-    def __init__(self, tag: str, attributes: dict[str, str]) -> None:
+    def __init__(self, tag: str, local: str, attributes: dict[str, str]) -> None:
         self.tag = tag
+        self.local = local
         self.attributes = attributes
         self.children: list[Element] = []
         self.text = ""
 
-    @property
-    def local(self) -> str:
-        return self.tag.rpartition(" ")[2]
-
     def child(self, local: str) -> Element | None:
         """The first child of that local name."""
         for each in self.children:
-            if each.tag.rpartition(" ")[2] == local:
+            if each.local == local:
                 return each
         return None
 
@@ -57,46 +57,67 @@ class _Refused(Exception):
 
 
 class _Builder:
-    __slots__ = ("_count", "_stack", "root")
+    """Keeps the elements of known names; what lies below others is counted and passed over."""
 
-    def __init__(self) -> None:
-        self._count = 0
+    __slots__ = ("_count", "_kept", "_known", "_skipped", "_stack", "root")
+
+    def __init__(self, known: frozenset[str]) -> None:
+        self._known = known
+        self._count = self._kept = 0
+        self._skipped = 0
+        """How deep we are in an element that is passed over."""
         self._stack: list[Element] = []
         self.root: Element | None = None
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        element = Element(tag, attributes)
         self._count += 1
-        if self._stack:
-            self._stack[-1].children.append(element)
-            if len(self._stack) >= _MAX_DEPTH or self._count > _MAX_ELEMENTS:
+        if self._count > _MAX_ELEMENTS:
+            raise _Refused
+        if self._skipped:
+            self._skipped += 1
+            if self._skipped > _MAX_DEPTH:
+                raise _Refused
+            return
+        stack = self._stack
+        local = tag.rpartition(" ")[2]
+        if len(stack) >= _NAMED_DEPTH and local not in self._known:
+            self._skipped = 1
+            return
+        element = Element(tag, local, attributes)
+        self._kept += 1
+        if stack:
+            stack[-1].children.append(element)
+            if len(stack) >= _MAX_DEPTH or self._kept > _MAX_KEPT:
                 raise _Refused
         else:
             self.root = element
-        self._stack.append(element)
+        stack.append(element)
 
     def end(self, tag: str) -> None:
-        self._stack.pop()
+        if self._skipped:
+            self._skipped -= 1
+        else:
+            self._stack.pop()
 
     def data(self, text: str) -> None:
         # Text after a child is layout: only what comes first is kept.
-        element = self._stack[-1]
-        if not element.children:
-            element.text += text
+        if not self._skipped and not self._stack[-1].children:
+            self._stack[-1].text += text
 
 
 def _doctype(*_: object) -> None:
     raise _Refused("a document type")
 
 
-def parse(raw: bytes) -> Element:
-    """The root element; ``WireError`` (``protocol``, ``oversize``) for what is not plain, modest XML."""
+def parse(raw: bytes, known: frozenset[str]) -> Element:
+    """The root element, with the ``known`` ones below it; ``WireError`` (``protocol``, ``oversize``) for
+    what is not plain, modest XML."""
     raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
     if not raw:
         raise WireError(Reason.PROTOCOL, "an empty answer")
     if raw.count(b"=") > _MAX_ATTRIBUTES:
         raise WireError(Reason.OVERSIZE, "too many XML attributes")
-    builder = _Builder()
+    builder = _Builder(known)
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.StartElementHandler = builder.start
