@@ -25,14 +25,18 @@ from monitor.collectors.onvif import answers, soap
 from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
 from monitor.collectors.onvif.xml import Element
 
+AT_ONCE = 50
+"""Cameras under way at one time in the rounds, for all three alike."""
 
-def ours_collector(port: int, per_second: float) -> OnvifCollector:
+
+def ours_collector(port: int, per_second: float, at_once: int = 500) -> OnvifCollector:
     os.environ["CAMWATCH_BENCH"] = PASSWORD
     return OnvifCollector(
         OnvifSettings.model_validate(
             {
                 "port": port,
                 "per_second": per_second,
+                "at_once": at_once,
                 "credentials": [{"name": "bench", "user": USER, "password": {"env": "CAMWATCH_BENCH"}}],
             }
         ),
@@ -41,7 +45,7 @@ def ours_collector(port: int, per_second: float) -> OnvifCollector:
 
 
 async def ours(port: int, count: int, per_second: float, wsse_only: bool) -> dict[str, float]:
-    collector = ours_collector(port, per_second)
+    collector = ours_collector(port, per_second, AT_ONCE if wsse_only else 500)
     due = targets(count, wsse_only)
     await collect(collector, due[:1], 10)
     if wsse_only:  # the peer is warm as well: media addresses and log-ins are known
@@ -51,7 +55,7 @@ async def ours(port: int, count: int, per_second: float, wsse_only: bool) -> dic
 
 async def over_aiohttp(port: int, count: int) -> dict[str, float]:
     rng, ok = random.Random(1), 0
-    limit = asyncio.Semaphore(50)
+    limit = asyncio.Semaphore(AT_ONCE)
     connector = aiohttp.TCPConnector(limit=0, force_close=False, keepalive_timeout=1)
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
 
@@ -99,7 +103,7 @@ async def zeep(port: int, count: int) -> dict[str, float]:
         )
     # Minutes lie between two polls of a camera: no connection of the warm-up is still open (its pool: 4 s).
     await asyncio.sleep(5)
-    limit, ok = asyncio.Semaphore(50), 0
+    limit, ok = asyncio.Semaphore(AT_ONCE), 0
 
     async def poll(device: object, media: object) -> None:
         nonlocal ok
@@ -154,7 +158,7 @@ def main() -> None:
         port = str(simulated.http)
         for _ in range(arguments.rounds):
             for kind, done in rounds.items():
-                done.append(worker("bench.onvif", kind, port, few, "1000"))
+                done.append(worker("bench.onvif", kind, port, few, "100000"))
         rate = str(arguments.cameras / arguments.within)
         with ThreadPoolExecutor() as pool:
             idling = pool.submit(worker, "bench.onvif", "idle", "0", str(arguments.within), "0")

@@ -219,7 +219,7 @@ def test_answers_full_of_new_names_leave_nothing_behind() -> None:
 def test_a_big_recorder_with_64_channels_is_read() -> None:
     profile = re.search(rb"<trt:Profiles.*?</trt:Profiles>", simulated("GetProfiles"))
     assert profile is not None
-    body = simulated("GetProfiles").replace(profile[0], profile[0] * 63, 1)
+    body = simulated("GetProfiles").replace(profile[0], profile[0] * 62, 1)
     assert len(answers.profiles(answers.response(soap.GET_PROFILES, answer(body)))) == 64
 
 

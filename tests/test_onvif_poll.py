@@ -27,7 +27,7 @@ async def test_a_healthy_camera_tells_who_it_is_and_where_its_video_is(tmp_path:
         camera = cameras(server)[0]
         result = results[camera.address]
         assert value(result, "onvif.serial_number") == camera.serial
-        assert value(result, "onvif.profiles") == 2
+        assert value(result, "onvif.profiles") == 3
         assert str(value(result, "onvif.stream_uri")).startswith(f"rtsp://{camera.address}:")
         assert str(value(result, "onvif.snapshot_uri")).startswith(f"http://{camera.address}:")
         assert value(result, "onvif.stream_uri_foreign") is False

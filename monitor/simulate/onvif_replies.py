@@ -143,7 +143,10 @@ def _profile(token: str, name: str) -> str:
     )
 
 
-_PROFILES = _profile("Profile_1", "mainStream") + _profile("Profile_2", "subStream")
+_PROFILES = "".join(
+    _profile(f"Profile_{number}", name)
+    for number, name in enumerate(("mainStream", "subStream", "thirdStream"), start=1)
+)
 
 
 def _profiles(camera: SimCamera, now: float, http: str, rtsp: str) -> str:

@@ -13,7 +13,7 @@ from monitor.collectors.credentials import BackOff, Credential, CredentialBook, 
 from monitor.collectors.fanout import fan_out
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif import answers, soap
-from monitor.collectors.onvif.talk import Endpoint, Login, Memory, Talk
+from monitor.collectors.onvif.talk import Address, Endpoint, Login, Memory, Talk
 from monitor.collectors.onvif.xml import Element
 from monitor.collectors.pin import USUAL_PORTS, PortRanges, pin, without_secrets
 from monitor.model import Device, DeviceId, Reading, Reason, Result, Target
@@ -124,10 +124,10 @@ class OnvifCollector:
         readings.append(Reading("onvif.profiles", len(profiles)))
         token = profiles[0].token
         stream = answers.media_uri(await talk.ask(soap.GET_STREAM_URI, token))
-        readings += _address("stream_uri", stream, target.ip, ("rtsp", "rtsps"), self._settings.ports)
+        readings += self._address(memory, "stream_uri", stream, target.ip, ("rtsp", "rtsps"))
         with suppress(_NotOffered):
             snapshot = answers.media_uri(await _optional(talk, soap.GET_SNAPSHOT_URI, token))
-            readings += _address("snapshot_uri", snapshot, target.ip, ("http", "https"), self._settings.ports)
+            readings += self._address(memory, "snapshot_uri", snapshot, target.ip, ("http", "https"))
         readings.append(Reading("onvif.login", (memory.login or Login.OPEN).value))
 
     async def _first_logged_in(self, talk: Talk, credential: Credential | None, device: Device) -> Element:
@@ -149,6 +149,23 @@ class OnvifCollector:
         finally:
             if credential is not None and not judged:
                 credential.undecided(device.id)
+
+    def _address(
+        self, memory: Memory, name: str, uri: str, ip: str, schemes: tuple[str, ...]
+    ) -> tuple[Reading, ...]:
+        """The address as a reading without secrets, and whether it leads away from the camera."""
+        known = memory.addresses.get(name)
+        if known is not None and known.uri == uri and known.ip == ip:  # it is nearly always the same
+            return known.readings
+        pinned = pin(uri, ip, schemes, self._settings.ports)
+        if pinned is None:
+            raise WireError(Reason.UNEXPECTED, f"its {name} cannot be used")
+        readings = (
+            Reading(f"onvif.{name}", without_secrets(uri)),
+            Reading(f"onvif.{name}_foreign", pinned.foreign),
+        )
+        memory.addresses[name] = Address(uri, ip, readings)
+        return readings
 
     async def _find_media(self, talk: Talk, ip: str) -> Endpoint:
         """Where the camera says its media service is, on the camera itself."""
@@ -188,15 +205,4 @@ def _identity(
         Reading("onvif.serial_number", found.serial),
         Reading("onvif.replaced", replaced),
         Reading("onvif.unauthorised", replaced and found.serial not in spares),
-    ]
-
-
-def _address(name: str, uri: str, ip: str, schemes: tuple[str, ...], ports: PortRanges) -> list[Reading]:
-    """The address as a reading without secrets, and whether it leads away from the camera."""
-    pinned = pin(uri, ip, schemes, ports)
-    if pinned is None:
-        raise WireError(Reason.UNEXPECTED, f"its {name} cannot be used")
-    return [
-        Reading(f"onvif.{name}", without_secrets(uri)),
-        Reading(f"onvif.{name}_foreign", pinned.foreign),
     ]

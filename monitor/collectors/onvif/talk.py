@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monitor.clock import Clock
@@ -18,7 +18,7 @@ from monitor.collectors.digest import Answerer, Scheme, parse_challenges
 from monitor.collectors.http1 import Answer, WireError
 from monitor.collectors.onvif import answers, soap
 from monitor.collectors.onvif.xml import Element
-from monitor.model import Reason
+from monitor.model import Reading, Reason
 
 _CLOCK_MOVED_S = 1.0
 
@@ -36,6 +36,15 @@ class Endpoint:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL that the camera named, and what we made of it."""
+
+    uri: str
+    ip: str
+    readings: tuple[Reading, ...]
+
+
 @dataclass(slots=True)
 class Memory:
     """What is kept of one camera between polls: a few hundred bytes."""
@@ -46,8 +55,7 @@ class Memory:
     media: Endpoint | None = None
     serial: str = ""
     model: str = ""
-    boot: int | None = None
-    """The InstanceId of its WS-Discovery."""
+    addresses: dict[str, Address] = field(default_factory=dict)
 
 
 class Talk:

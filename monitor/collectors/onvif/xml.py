@@ -75,8 +75,6 @@ class _Builder:
             raise _Refused
         if self._skipped:
             self._skipped += 1
-            if self._skipped > _MAX_DEPTH:
-                raise _Refused
             return
         stack = self._stack
         local = tag.rpartition(" ")[2]
