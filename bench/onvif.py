@@ -23,6 +23,7 @@ from bench.cameras import PASSWORD, USER, Lag, collect, env, rss_mb, simulator, 
 from monitor.collectors.http1 import Answer, Head
 from monitor.collectors.onvif import answers, soap
 from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
+from monitor.collectors.onvif.wsd import Prober
 from monitor.collectors.onvif.xml import Element
 
 AT_ONCE = 50
@@ -126,6 +127,20 @@ async def zeep(port: int, count: int) -> dict[str, float]:
     return {"ms_cpu": 1000 * cpu / count, "ok": ok, "rss_mb": memory}
 
 
+async def wsd(port: int, count: int) -> dict[str, float]:
+    prober = Prober(random.Random(1), port)
+    try:
+        cpu, wall = time.process_time(), time.perf_counter()
+        found = await prober.unicast([target.ip for target in targets(count)], 8000, 3)
+        return {
+            "wall_s": time.perf_counter() - wall,
+            "cpu_s": time.process_time() - cpu,
+            "found": len(found),
+        }
+    finally:
+        prober.close()
+
+
 async def idle(seconds: float) -> dict[str, float]:
     async with Lag() as lag:
         await asyncio.sleep(seconds)
@@ -148,6 +163,7 @@ def main() -> None:
             "fleet": lambda: ours(int(port), int(count), float(rate), wsse_only=False),
             "aiohttp": lambda: over_aiohttp(int(port), int(count)),
             "zeep": lambda: zeep(int(port), int(count)),
+            "wsd": lambda: wsd(int(port), int(count)),
             "idle": lambda: idle(float(count)),
         }[kind]
         print(json.dumps(asyncio.run(run())))
@@ -159,6 +175,7 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for kind, done in rounds.items():
                 done.append(worker("bench.onvif", kind, port, few, "100000"))
+        discovery = worker("bench.onvif", "wsd", str(simulated.wsd), str(arguments.cameras), "0")
         rate = str(arguments.cameras / arguments.within)
         with ThreadPoolExecutor() as pool:
             idling = pool.submit(worker, "bench.onvif", "idle", "0", str(arguments.within), "0")
@@ -177,6 +194,9 @@ def main() -> None:
         "ok": whole["ok"],
         "wall_s": round(whole["wall_s"], 1),
         "core": round(whole["core"], 3),
+        "wsd_s": round(discovery["wall_s"], 2),
+        "wsd_cpu_s": round(discovery["cpu_s"], 2),
+        "wsd_found": discovery["found"],
         "ok_share": {kind: done[-1]["ok"] / arguments.peer_cameras for kind, done in rounds.items()},
     }
     print(json.dumps(report) if arguments.json else json.dumps(report, indent=2))

@@ -101,6 +101,8 @@ class Prober:
         self._port = port
         self._admits: Callable[[str], bool] = lambda address: False
         self._matches: dict[str, Match] = {}
+        self._wanted = 0
+        self._all_here = asyncio.Event()
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RCVBUF)
@@ -141,10 +143,13 @@ class Prober:
         return list(self._matches.values())
 
     async def _settle(self, wanted: int, wait_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + wait_s
-        while len(self._matches) < wanted and loop.time() < until:
-            await asyncio.sleep(_TICK_S)
+        """Waits until all have answered, at most ``wait_s``."""
+        self._wanted = wanted
+        self._all_here.clear()
+        if len(self._matches) < wanted:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._all_here.wait()
 
     def _listening(self, admits: Callable[[str], bool]) -> _Listening:
         self._admits, self._matches = admits, {}
@@ -161,6 +166,8 @@ class Prober:
                 match = parse_match(data, self._message, address)
                 if match is not None:
                     self._matches[address] = match
+                    if len(self._matches) == self._wanted:
+                        self._all_here.set()
 
 
 class _Listening:
