@@ -67,6 +67,9 @@ class SimFleet:
     reboot_s: float = 2.0
     """How long a reboot takes."""
 
+    strays: int = 0
+    """Connections to addresses that are no camera's: somebody was lured, or searched too far."""
+
     def camera(self, address: str) -> SimCamera | None:
         return self.cameras.get(address)
 

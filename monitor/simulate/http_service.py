@@ -83,6 +83,7 @@ class HttpService(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._camera = self._fleet.camera(transport.get_extra_info("sockname")[0])
         deaf = self._camera and self._camera.deaf_until > asyncio.get_running_loop().time()
+        self._fleet.strays += self._camera is None
         if self._camera is None or deaf:
             self._transport.abort()
 

@@ -11,7 +11,7 @@ import asyncio
 import random
 import socket
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -112,20 +112,15 @@ class Prober:
         self._sock.close()
 
     async def unicast(self, addresses: Iterable[str], per_second: float, wait_s: float) -> list[Match]:
-        """Asks each address once, at a steady pace, and listens ``wait_s`` longer."""
+        """Asks each address once, at a steady pace, and the silent ones twice; listens ``wait_s`` longer."""
         asked = list(addresses)
         known = set(asked)
         async with self._listening(known.__contains__):
-            loop = asyncio.get_running_loop()
-            began, sent, message = loop.time(), 0, probe_message(self._message)
-            while sent < len(asked):
-                due = min(len(asked), int((loop.time() - began) * per_second) + 1)
-                for address in asked[sent : min(due, sent + _BATCH)]:
-                    with suppress(OSError):  # no route, or our buffer is full: it counts as not answered
-                        self._sock.sendto(message, (address, self._port))
-                sent = min(due, sent + _BATCH)
-                await asyncio.sleep(_TICK_S if sent >= due else 0)
-            await self._settle(len(asked), wait_s)
+            await self._send(asked, per_second)
+            await self._settle(len(asked), wait_s / 2)
+            # Datagrams get lost: the silent ones are asked once more (SOAP-over-UDP, section 3.4).
+            await self._send([address for address in asked if address not in self._matches], per_second)
+            await self._settle(len(asked), wait_s / 2)
         return list(self._matches.values())
 
     async def multicast(
@@ -141,6 +136,17 @@ class Prober:
                     self._sock.sendto(probe_message(self._message), (GROUP, self._port))
                 await asyncio.sleep(wait_s / 2)
         return list(self._matches.values())
+
+    async def _send(self, addresses: Sequence[str], per_second: float) -> None:
+        loop = asyncio.get_running_loop()
+        began, sent, message = loop.time(), 0, probe_message(self._message)
+        while sent < len(addresses):
+            due = min(len(addresses), int((loop.time() - began) * per_second) + 1, sent + _BATCH)
+            for address in addresses[sent:due]:
+                with suppress(OSError):  # no route, or our buffer is full: it counts as not answered
+                    self._sock.sendto(message, (address, self._port))
+            sent = due
+            await asyncio.sleep(_TICK_S)
 
     async def _settle(self, wanted: int, wait_s: float) -> None:
         """Waits until all have answered, at most ``wait_s``."""
