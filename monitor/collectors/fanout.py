@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from math import ceil
 
 from monitor.clock import Clock
 from monitor.model import Reason, Result, Target, WallMs
 
 _TICK_S = 0.01
+_CATCH_UP = 3
+"""After a stall the backlog is begun at so many times the pace: all of it at once would be the next stall."""
 
 CheckOne = Callable[[Target, float], Awaitable[Result]]
 """Checks one device until a deadline (loop time). Never raises for what a device does."""
@@ -40,13 +43,14 @@ async def fan_out(
         wake.set()
 
     began, started = loop.time(), 0
+    most = ceil(per_second * _TICK_S * _CATCH_UP)
     try:
         while started < len(targets) or running:
             now = loop.time()
             if now >= deadline and started < len(targets):
                 done += [_not_reached(check, t, clock.now().wall) for t in targets[started:]]
                 started = len(targets)
-            due = min(len(targets), int((now - began) * per_second) + 1)
+            due = min(len(targets), int((now - began) * per_second) + 1, started + most)
             while started < due and len(running) < at_once:
                 task = loop.create_task(_guarded(one, check, targets[started], deadline, clock))
                 task.add_done_callback(finished)
