@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 COLLECTORS = {
     "icmp": "monitor.collectors.icmp:IcmpCollector",
     "snmp": "monitor.collectors.snmp.collector:SnmpCollector",
+    "onvif": "monitor.collectors.onvif.collector:OnvifCollector",
+    "http": "monitor.collectors.http:HttpCollector",
+    "tls": "monitor.collectors.tls:TlsCollector",
+    "rtsp": "monitor.collectors.rtsp.collector:RtspCollector",
     "tcp": "monitor.collectors.tcp:TcpCollector",
 }
 

@@ -68,6 +68,16 @@ STEPS = (
     ALTER TABLE incident ADD COLUMN ack_until INTEGER;
     ALTER TABLE incident ADD COLUMN level TEXT NOT NULL DEFAULT '';
     """,
+    """
+    CREATE TABLE enrolment (
+        device TEXT PRIMARY KEY, at INTEGER NOT NULL, serial TEXT NOT NULL, record TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE remedy (
+        device TEXT NOT NULL, at INTEGER NOT NULL, action TEXT NOT NULL, step TEXT NOT NULL,
+        rule TEXT NOT NULL, detail TEXT NOT NULL
+    );
+    CREATE INDEX remedy_at ON remedy (at);
+    """,
 )
 
 VERSION = len(STEPS)

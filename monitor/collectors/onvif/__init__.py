@@ -1,0 +1,1 @@
+"""ONVIF, the hot path: short SOAP requests from templates, strict answers (ONVIF Core and Media 1)."""

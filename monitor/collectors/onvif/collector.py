@@ -1,0 +1,208 @@
+"""The ``onvif`` check: does it answer, is its clock right, is it the device that the book has?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+from pydantic import Field
+
+from monitor.collectors.base import CheckSettings, Env
+from monitor.collectors.credentials import BackOff, Credential, CredentialBook, CredentialSettings, admit
+from monitor.collectors.fanout import fan_out
+from monitor.collectors.http1 import WireError
+from monitor.collectors.onvif import answers, soap
+from monitor.collectors.onvif.talk import Address, Endpoint, Login, Memory, Talk
+from monitor.collectors.onvif.xml import Element
+from monitor.collectors.pin import USUAL_PORTS, PortRanges, pin, without_secrets
+from monitor.model import Device, DeviceId, Reading, Reason, Result, Target
+from monitor.settings import Duration
+
+
+class OnvifSettings(CheckSettings):
+    interval: Duration = 300.0
+    timeout: Duration = Field(default=10.0)
+    """How long one camera may take in all: connection and every call."""
+    port: int = Field(default=80, ge=1, le=65535)
+    """Where the device service listens; a device's tag ``onvif_port`` overrides it."""
+    path: str = "/onvif/device_service"
+    ports: PortRanges = USUAL_PORTS
+    """Ports on the camera that its own answers may send us to."""
+    credentials: tuple[CredentialSettings, ...] = ()
+    back_off: BackOff = Field(default_factory=BackOff)
+    per_second: float = Field(default=400.0, gt=0)
+    """Polls begun in a second, at most."""
+    at_once: int = Field(default=500, ge=1)
+    """Polls open at one time, at most."""
+    max_body: int = Field(default=256 * 1024, ge=1024)
+    """Bytes of one answer, at most."""
+    spares: frozenset[str] = frozenset()
+    """Serial numbers of spare devices: one of them in a device's place is a replacement, any other serial
+    than the book's is an unauthorised device."""
+
+
+class OnvifCollector:
+    Settings = OnvifSettings
+
+    def __init__(self, settings: CheckSettings, env: Env) -> None:
+        if not isinstance(settings, OnvifSettings):
+            raise TypeError("OnvifCollector takes OnvifSettings")
+        self._settings = settings
+        self._env = env
+        self._book = CredentialBook(settings.credentials, settings.back_off, env.clock)
+        self._memories: dict[DeviceId, Memory] = {}
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        self._memories.clear()
+
+    def troubles(self) -> list[str]:
+        """Credentials that whole groups of devices refuse: one alert each."""
+        return self._book.troubles()
+
+    def collect(self, targets: Sequence[Target], deadline: float) -> AsyncIterator[list[Result]]:
+        settings = self._settings
+        return fan_out(
+            "onvif", targets, deadline, self._env.clock, settings.per_second, settings.at_once, self._check
+        )
+
+    async def _check(self, target: Target, deadline: float) -> Result:
+        settings, device = self._settings, target.device
+        deadline = min(deadline, asyncio.get_running_loop().time() + settings.timeout)
+        at = self._env.clock.now().wall
+        memory = self._memories.setdefault(device.id, Memory())
+        credential = self._book.for_device(device)
+        port = device.tags.get("onvif_port", "")
+        talk = Talk(
+            target.ip,
+            Endpoint(int(port) if port.isdigit() else settings.port, settings.path),
+            deadline,
+            settings.max_body,
+            memory,
+            credential,
+            self._env.clock,
+            self._env.random,
+        )
+        readings: list[Reading] = []
+        try:
+            await self._poll(talk, target, memory, credential, deadline, readings)
+            return Result(device.id, "onvif", at, Reason.OK, tuple(readings))
+        except WireError as error:
+            # Whatever we believed of its services and its log-in is found out afresh.
+            memory.media = memory.login = memory.answerer = None
+            return Result(device.id, "onvif", at, error.reason, tuple(readings), error.detail)
+        finally:
+            talk.close()
+
+    async def _poll(
+        self,
+        talk: Talk,
+        target: Target,
+        memory: Memory,
+        credential: Credential | None,
+        deadline: float,
+        readings: list[Reading],
+    ) -> None:
+        """Adds to ``readings`` as far as it gets; ``WireError`` where it gets no further."""
+        device = target.device
+        await talk.measure_clock()
+        readings += (
+            Reading("onvif.connect_ms", talk.connect_ms),
+            Reading("onvif.response_ms", talk.took_ms),
+            Reading("onvif.clock_drift_s", round(talk.drift_s, 1)),
+        )
+        if credential is not None:
+            await admit(credential, device.id, deadline)
+        information = answers.information(await self._first_logged_in(talk, credential, device))
+        readings += _identity(device, memory, information, self._settings.spares)
+        if memory.media is None:
+            memory.media = await self._find_media(talk, target.ip)
+        profiles = answers.profiles(await talk.ask(soap.GET_PROFILES))
+        readings.append(Reading("onvif.profiles", len(profiles)))
+        token = profiles[0].token
+        stream = answers.media_uri(await talk.ask(soap.GET_STREAM_URI, token))
+        readings += self._address(memory, "stream_uri", stream, target.ip, ("rtsp", "rtsps"))
+        with suppress(_NotOffered):
+            snapshot = answers.media_uri(await _optional(talk, soap.GET_SNAPSHOT_URI, token))
+            readings += self._address(memory, "snapshot_uri", snapshot, target.ip, ("http", "https"))
+        readings.append(Reading("onvif.login", (memory.login or Login.OPEN).value))
+
+    async def _first_logged_in(self, talk: Talk, credential: Credential | None, device: Device) -> Element:
+        """GetDeviceInformation, the call by which a password shows its worth."""
+        judged = False
+        try:
+            element = await talk.ask(soap.GET_INFORMATION)
+            judged = True
+            if credential is not None:
+                credential.accepted(device.id)
+            return element
+        except WireError as error:
+            if credential is None and error.reason is Reason.AUTH:
+                raise WireError(Reason.AUTH, "a password is wanted and none is configured") from None
+            if credential is not None and error.reason is Reason.AUTH:
+                judged = True
+                credential.refused(device.id)
+            raise
+        finally:
+            if credential is not None and not judged:
+                credential.undecided(device.id)
+
+    def _address(
+        self, memory: Memory, name: str, uri: str, ip: str, schemes: tuple[str, ...]
+    ) -> tuple[Reading, ...]:
+        """The address as a reading without secrets, and whether it leads away from the camera."""
+        known = memory.addresses.get(name)
+        if known is not None and known.uri == uri and known.ip == ip:  # it is nearly always the same
+            return known.readings
+        pinned = pin(uri, ip, schemes, self._settings.ports)
+        if pinned is None:
+            raise WireError(Reason.UNEXPECTED, f"its {name} cannot be used")
+        readings = (
+            Reading(f"onvif.{name}", without_secrets(uri)),
+            Reading(f"onvif.{name}_foreign", pinned.foreign),
+        )
+        memory.addresses[name] = Address(uri, ip, readings)
+        return readings
+
+    async def _find_media(self, talk: Talk, ip: str) -> Endpoint:
+        """Where the camera says its media service is, on the camera itself."""
+        named = answers.media_address(await talk.ask(soap.GET_CAPABILITIES))
+        pinned = pin(named, ip, ("http",), self._settings.ports)
+        if pinned is None:
+            raise WireError(Reason.UNEXPECTED, "its media service has no usable address")
+        return Endpoint(talk.port if pinned.foreign else pinned.port, pinned.path)
+
+
+class _NotOffered(Exception):
+    """An optional call that this camera does not know."""
+
+
+async def _optional(talk: Talk, call: soap.Call, token: str) -> Element:
+    try:
+        return await talk.ask(call, token)
+    except WireError as error:
+        if error.reason is Reason.UNEXPECTED:
+            raise _NotOffered from None
+        raise
+
+
+def _identity(
+    device: Device, memory: Memory, found: answers.Information, spares: frozenset[str]
+) -> list[Reading]:
+    """Who answered, and whether it is who should: by the book's tag ``serial``, else by whom we met first."""
+    expected = device.tags.get("serial", "") or memory.serial
+    same_model = not memory.model or memory.model == found.model
+    replaced = (bool(expected) and found.serial != expected) or not same_model
+    if not memory.serial and not memory.model:
+        memory.serial, memory.model = found.serial, found.model
+    return [
+        Reading("onvif.manufacturer", found.manufacturer),
+        Reading("onvif.model", found.model),
+        Reading("onvif.firmware_version", found.firmware),
+        Reading("onvif.serial_number", found.serial),
+        Reading("onvif.replaced", replaced),
+        Reading("onvif.unauthorised", replaced and found.serial not in spares),
+    ]

@@ -1,0 +1,146 @@
+"""XML from strangers: a small tree by expat, without DTDs and entities, bounded in size and depth.
+
+Not lxml: its parsers share one dictionary of names per thread that only grows, so a device that answers
+with ever new element names eats a quarter of a megabyte a poll until the daemon restarts (measured with
+lxml 6.1, libxml2 2.14; ``tests/test_onvif_answers.py`` holds this parser to it). Expat keeps nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from xml.parsers import expat
+
+from monitor.collectors.http1 import WireError
+from monitor.model import Reason
+
+_MAX_ELEMENTS = 24_000
+_MAX_KEPT = 4_000
+_MAX_ATTRIBUTES = 16_000
+"""At most so many, wherever they stand. (An NVR with 64 channels comes to some 12,000 elements.)"""
+_MAX_DEPTH = 64
+_NAMED_DEPTH = 3
+"""Envelope, Body and the answer itself are kept whatever their names."""
+_DECLARED = re.compile(rb"""^<\?xml[^>]{0,80}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,20})["']""")
+_BY_EXPAT = {"utf-8", "us-ascii", "iso-8859-1"}
+_BY_PYTHON = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "ascii": "us-ascii"}
+
+
+class Element:
+    """One element: ``tag`` is ``"namespace local"``, or ``"local"`` where there is no namespace."""
+
+    __slots__ = ("attributes", "children", "local", "tag", "text")
+
+    def __init__(self, tag: str, local: str, attributes: dict[str, str]) -> None:
+        self.tag = tag
+        self.local = local
+        self.attributes = attributes
+        self.children: list[Element] = []
+        self.text = ""
+
+    def child(self, local: str) -> Element | None:
+        """The first child of that local name."""
+        for each in self.children:
+            if each.local == local:
+                return each
+        return None
+
+    def walk(self) -> Iterator[Element]:
+        """This element and all below it."""
+        yield self
+        for each in self.children:
+            yield from each.walk()
+
+
+class _Refused(Exception):
+    """Stops expat; carries what to say."""
+
+
+class _Builder:
+    """Keeps the elements of known names; what lies below others is counted and passed over."""
+
+    __slots__ = ("_count", "_kept", "_known", "_skipped", "_stack", "root")
+
+    def __init__(self, known: frozenset[str]) -> None:
+        self._known = known
+        self._count = self._kept = 0
+        self._skipped = 0
+        """How deep we are in an element that is passed over."""
+        self._stack: list[Element] = []
+        self.root: Element | None = None
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._count += 1
+        if self._count > _MAX_ELEMENTS:
+            raise _Refused
+        if self._skipped:
+            self._skipped += 1
+            return
+        stack = self._stack
+        local = tag.rpartition(" ")[2]
+        if len(stack) >= _NAMED_DEPTH and local not in self._known:
+            self._skipped = 1
+            return
+        element = Element(tag, local, attributes)
+        self._kept += 1
+        if stack:
+            stack[-1].children.append(element)
+            if len(stack) >= _MAX_DEPTH or self._kept > _MAX_KEPT:
+                raise _Refused
+        else:
+            self.root = element
+        stack.append(element)
+
+    def end(self, tag: str) -> None:
+        if self._skipped:
+            self._skipped -= 1
+        else:
+            self._stack.pop()
+
+    def data(self, text: str) -> None:
+        # Text after a child is layout: only what comes first is kept.
+        if not self._skipped and not self._stack[-1].children:
+            self._stack[-1].text += text
+
+
+def _doctype(*_: object) -> None:
+    raise _Refused("a document type")
+
+
+def parse(raw: bytes, known: frozenset[str]) -> Element:
+    """The root element, with the ``known`` ones below it; ``WireError`` (``protocol``, ``oversize``) for
+    what is not plain, modest XML."""
+    raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
+    if not raw:
+        raise WireError(Reason.PROTOCOL, "an empty answer")
+    if raw.count(b"=") > _MAX_ATTRIBUTES:
+        raise WireError(Reason.OVERSIZE, "too many XML attributes")
+    builder = _Builder(known)
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = _doctype
+    try:
+        parser.Parse(_decoded(raw), True)
+    except _Refused as refused:
+        if refused.args:
+            raise WireError(Reason.PROTOCOL, "not XML as SOAP allows it (a document type)") from None
+        raise WireError(Reason.OVERSIZE, "too many or too deeply nested XML elements") from None
+    except (expat.ExpatError, UnicodeError, ValueError):
+        raise WireError(Reason.PROTOCOL, "not well-formed XML") from None
+    if builder.root is None:
+        raise WireError(Reason.PROTOCOL, "not well-formed XML")
+    return builder.root
+
+
+def _decoded(raw: bytes) -> bytes | str:
+    """Text where Python must decode it: expat does not know the Chinese encodings."""
+    declared = _DECLARED.match(raw)
+    name = declared[1].decode().lower() if declared else "utf-8"
+    if name in _BY_EXPAT:
+        return raw
+    if name not in _BY_PYTHON:
+        raise WireError(Reason.PROTOCOL, "XML in an encoding that is not allowed")
+    return raw.decode(_BY_PYTHON[name])

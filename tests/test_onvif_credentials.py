@@ -1,0 +1,65 @@
+"""A wrong password is tried on few devices, seldom, and told of once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+from monitor.clock import ManualClock
+from monitor.collectors.base import Env
+from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
+from monitor.model import Reason
+from monitor.simulate.faults import Fault
+from tests.camera_support import ask, cameras, credentials, fleet, target, value
+from tests.test_onvif_poll import collector
+
+
+async def test_a_wrong_password_is_not_tried_on_the_whole_fleet(tmp_path: Path) -> None:
+    async with fleet(300) as server:
+        check = collector(server, tmp_path, password="wrong")
+        targets = [target(c.address) for c in cameras(server)]
+        for _ in range(3):
+            results = await ask(check, targets)
+            assert {r.reason for r in results.values()} == {Reason.AUTH}
+            # What needs no password is still measured.
+            assert all(value(r, "onvif.clock_drift_s") is not None for r in results.values())
+        assert sum(c.seen.refused for c in cameras(server)) <= 3
+        assert max(c.seen.refused for c in cameras(server)) <= 1
+        assert len(check.troubles()) == 1
+        assert "wrong" not in check.troubles()[0].replace("wrong password", "")
+
+
+async def test_one_camera_with_another_password_does_not_stop_the_others(tmp_path: Path) -> None:
+    async with fleet(60) as server:
+        odd = cameras(server)[30]
+        odd.fault = Fault.WRONG_PASSWORD
+        check = collector(server, tmp_path)
+        targets = [target(c.address) for c in cameras(server)]
+        for _ in range(4):
+            results = await ask(check, targets)
+            assert [a for a, r in results.items() if not r.ok] == [odd.address]
+            assert results[odd.address].reason is Reason.AUTH
+        assert odd.seen.refused == 1
+        assert check.troubles() == []
+
+
+async def test_a_mended_password_is_found_after_the_back_off(tmp_path: Path) -> None:
+    async with fleet(20) as server:
+        clock = ManualClock(int(asyncio.get_running_loop().time()) + 1_800_000_000_000)
+        for camera in cameras(server):
+            camera.fault = Fault.WRONG_PASSWORD
+        settings = OnvifSettings.model_validate(
+            {"port": server.ports.http, "credentials": credentials(tmp_path / "secret")}
+        )
+        check = OnvifCollector(settings, Env(clock, random.Random(3)))
+        targets = [target(c.address) for c in cameras(server)]
+        assert not any(r.ok for r in (await ask(check, targets)).values())
+        tried = sum(c.seen.refused for c in cameras(server))
+        for camera in cameras(server):
+            camera.fault = Fault.NONE
+        assert not any(r.ok for r in (await ask(check, targets)).values())
+        assert sum(c.seen.logins for c in cameras(server)) == tried
+        clock.advance(301_000)
+        assert all(r.ok for r in (await ask(check, targets)).values())
+        assert check.troubles() == []
