@@ -20,6 +20,7 @@ from monitor.rules.base import RuleSettings, Signal
 from monitor.rules.book import RuleBook
 from monitor.states import Changes, States, StateSettings, Transition
 from monitor.storage.ledger.records import DeviceJoined, DeviceLeft, Record, StateChanged, membership_of
+from monitor.tally import Tally
 from monitor.uplink import Sight, Uplink
 
 
@@ -69,6 +70,7 @@ class Pipeline:
         self.uplink = uplink
         self.states = States(plan.devices, plan.states, uplink)
         self.fleet = Fleet(self.states)
+        self.tally = Tally(self.states)
         self.desk = Desk(
             plan.routes,
             plan.receivers,
@@ -196,6 +198,7 @@ class Pipeline:
         self.states.settings, self.states.uplink = plan.states, uplink
         self.states.reload(plan.devices)
         self.states.start(now)
+        self.tally = Tally(self.states)
         self.desk.reload(plan.routes, plan.receivers)
         self._new_book()
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
@@ -203,6 +206,7 @@ class Pipeline:
         return self._step(Changes(), records)
 
     def _step(self, changes: Changes, records: list[Record] | None = None) -> Step:
+        self.tally.apply(changes.transitions)
         booked: list[Record] = records or []
         booked.extend(
             StateChanged(t.device, t.at, t.after, t.reason, t.detail, t.parent)
