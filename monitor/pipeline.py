@@ -22,6 +22,7 @@ from monitor.rules.base import RuleSettings, Signal
 from monitor.rules.book import RuleBook
 from monitor.states import Changes, States, StateSettings, Transition
 from monitor.storage.ledger.records import DeviceJoined, DeviceLeft, Record, StateChanged, membership_of
+from monitor.tally import Tally
 from monitor.uplink import Sight, Uplink
 
 
@@ -70,6 +71,7 @@ class Pipeline:
         self.uplink = uplink
         self.states = States(plan.devices, plan.states, uplink)
         self.fleet = Fleet(self.states)
+        self.tally = Tally(self.states)
         self.desk = Desk(
             plan.policy,
             self.fleet,
@@ -198,13 +200,19 @@ class Pipeline:
         self.states.settings, self.states.uplink = plan.states, uplink
         self.states.reload(plan.devices)
         self.states.start(now)
+<<<<<<< HEAD
         self.desk.reload(plan.policy)
+=======
+        self.tally = Tally(self.states)
+        self.desk.reload(plan.routes, plan.receivers)
+>>>>>>> daemon
         self._new_book()
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
         self.desk.on_signals(self.book.restore(self.desk.firing()), now)
         return self._step(Changes(), records)
 
     def _step(self, changes: Changes, records: list[Record] | None = None) -> Step:
+        self.tally.apply(changes.transitions)
         booked: list[Record] = records or []
         booked.extend(
             StateChanged(t.device, t.at, t.after, t.reason, t.detail, t.parent)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from monitor.alerts.incident import Incident
-from monitor.model import Device, Kind, Point, Reading, Reason, Result, Standing, State, WallMs
+from monitor.model import Device, Point, Reading, Reason, Result, Standing, State, WallMs
 from monitor.pipeline import Pipeline
 from monitor.states import Track
 from monitor.storage.tables import STATE_CODES
@@ -21,32 +21,15 @@ if TYPE_CHECKING:
 
 def rate_points(pipeline: Pipeline, at: WallMs) -> list[Point]:
     """The online rate of the cameras in all, by area and by site, and of every kind of device."""
-    tallies: dict[tuple[str, str], Counter[Standing]] = {}
-    for track in pipeline.states.tracks.values():
-        standing = Standing.of(track.state, track.pending)
-        for scope in _scopes(track.device):
-            tallies.setdefault(scope, Counter())[standing] += 1
     return [
         Point(
             "online_rate",
-            (("scope", scope), ("name", name)) if name else (("scope", scope),),
-            tuple(_fields(tally)),
+            (("scope", scope.kind), ("name", scope.name)) if scope.name else (("scope", scope.kind),),
+            tuple(_fields(counts)),
             at,
         )
-        for (scope, name), tally in tallies.items()
+        for scope, counts in pipeline.tally.scopes.items()
     ]
-
-
-def _scopes(device: Device) -> Iterable[tuple[str, str]]:
-    yield "kind", device.kind.value
-    if device.kind is Kind.CAMERA:
-        yield "all", ""
-        if device.area:
-            yield "area", device.area
-        if device.site:
-            yield "site", device.site
-        if device.key_site:
-            yield "key_sites", ""
 
 
 def _fields(tally: Counter[Standing]) -> Iterable[tuple[str, float | int]]:

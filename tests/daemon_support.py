@@ -1,0 +1,173 @@
+"""A real daemon for tests and benchmarks: its files, its process, and what it says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from monitor.control.wire import ControlError, ask
+from monitor.model import Device
+from monitor.simulate.city import write_csv
+
+ROOT = Path(__file__).parents[1]
+KEY = "CAMWATCH_TEST_KEY"
+PATIENCE_S = 30.0
+
+RULES = """
+[[rule]]
+name = "camera-online-rate"
+type = "online_rate"
+select = { kind = "camera" }
+below = 96
+severity = "major"
+
+[[rule]]
+name = "camera-online-rate-by-area"
+type = "online_rate"
+select = { kind = "camera" }
+group_by = ["area"]
+below = 96
+severity = "major"
+
+[[rule]]
+name = "key-site-online-rate"
+type = "online_rate"
+select = { kind = "camera", key_site = true }
+group_by = ["site"]
+below = 100
+severity = "critical"
+
+[[rule]]
+name = "device-down"
+type = "threshold"
+state = "down"
+severity = "warning"
+"""
+"""The contract's rules without their ``for``, and one alert for each device."""
+
+
+def moved(devices: Iterable[Device], address: Callable[[int], str]) -> list[Device]:
+    """The devices at other addresses: ``address`` of their number."""
+    return [replace(device, address=address(number)) for number, device in enumerate(devices)]
+
+
+@dataclass(slots=True)
+class House:
+    """One daemon's folder and process. ``start`` and ``stop`` as often as wanted."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    wrap: Sequence[str] = ()
+    """A command in front of the daemon's, for example ``prlimit``."""
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "camwatch.toml"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "run" / "control.sock"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "state" / "ledger.db"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def furnish(self, devices: Iterable[Device], config: str) -> None:
+        write_csv(devices, self.folder / "cameras.csv")
+        self.config.write_text(config, "utf-8")
+
+    # ---------------------------------------------------------------- the process
+
+    async def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.wrap, sys.executable, "-m", "monitor", "run", "-c", str(self.config),
+                cwd=ROOT, env={**os.environ, **self.environment}, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        return await self.end(signal.SIGTERM)
+
+    async def end(self, how: signal.Signals) -> int:
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(how)
+        return await self.process.wait()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> Any:
+        await self.start()
+        try:
+            yield self
+        finally:
+            if self.process is not None and self.process.returncode is None:
+                await self.end(signal.SIGKILL)
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+    # ---------------------------------------------------------------- what it says
+
+    async def ask(self, command: str, **arguments: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, lambda: ask(self.socket, command, **arguments))
+
+    async def until(
+        self, good: Callable[[dict[str, Any]], bool], patience_s: float = PATIENCE_S
+    ) -> dict[str, Any]:
+        """Its status, once that is as wanted."""
+        end = time.monotonic() + patience_s
+        status: dict[str, Any] = {}
+        while time.monotonic() < end:
+            assert self.process is not None
+            if self.process.returncode is not None:
+                raise AssertionError(f"the daemon ended ({self.process.returncode}):\n{self.log()[-3000:]}")
+            began = time.monotonic()
+            with contextlib.suppress(ControlError):
+                status = await self.ask("status")
+                if good(status):
+                    return status
+            await asyncio.sleep(max(0.05, 4 * (time.monotonic() - began)))  # asking must not be the load
+        raise AssertionError(f"never came to that; last seen: {str(status)[:2000]}\n{self.log()[-3000:]}")
+
+    async def all_measured(self, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+        return await self.until(lambda s: not s["states"].get("unknown"), patience_s)
+
+    @contextlib.contextmanager
+    def books(self) -> Iterator[sqlite3.Connection]:
+        """The ledger, to read."""
+        db = sqlite3.connect(f"{self.ledger.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            yield db
+        finally:
+            db.close()
+
+
+def children(pid: int) -> list[int]:
+    """The processes below this one."""
+    found = []
+    todo = [pid]
+    while todo:
+        at = todo.pop()
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{at}/task").iterdir():
+                below = [int(child) for child in (task / "children").read_text().split()]
+                found += below
+                todo += below
+    return found
