@@ -78,6 +78,18 @@ STEPS = (
     );
     CREATE INDEX remedy_at ON remedy (at);
     """,
+    """
+    CREATE TABLE exclusion (
+        id INTEGER PRIMARY KEY, reach TEXT NOT NULL, name TEXT NOT NULL, since INTEGER NOT NULL,
+        until INTEGER NOT NULL, cause TEXT NOT NULL, author TEXT NOT NULL, note TEXT NOT NULL,
+        confirmed_by TEXT NOT NULL, removed INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE exclusion_audit (
+        exclusion INTEGER NOT NULL REFERENCES exclusion, at INTEGER NOT NULL, author TEXT NOT NULL,
+        action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL
+    );
+    CREATE INDEX exclusion_audit_exclusion ON exclusion_audit (exclusion);
+    """,
 )
 
 VERSION = len(STEPS)

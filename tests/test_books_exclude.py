@@ -1,0 +1,174 @@
+"""Exclusions by command: entered, changed, audited; what makes no sense is refused in clear words."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.books import exclude as books
+from monitor.books.exclude import Draft
+from monitor.books.exclusion import Cause, Reach
+from monitor.books.period import Period, parse_moment
+from monitor.books.read import read_records
+from monitor.books.records import Span
+from monitor.books.tally import Tally, tally
+from monitor.books.timeline import segments_of
+from monitor.cli import main
+from monitor.storage.ledger import connect
+from tests.books_oracle import Change, Facts, Member
+from tests.books_support import empty_ledger, write
+
+ZONE = ZoneInfo("Asia/Shanghai")
+NOON = parse_moment("2026-07-01 12:00", ZONE)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A ledger with one camera that is down from noon on."""
+    state = tmp_path / "state"
+    state.mkdir()
+    db = empty_ledger(state / "ledger.db")
+    facts = Facts(
+        runs=[((NOON - 7200) * 1000, (NOON + 7200) * 1000)],
+        members=[Member("cam-1", (NOON - 7200) * 1000, None, "车站", "城东", True, "f1")],
+        changes=[Change("cam-1", (NOON - 7200) * 1000, "up"), Change("cam-1", NOON * 1000, "down")],
+    )
+    write(db, facts)
+    db.close()
+    path = tmp_path / "camwatch.toml"
+    path.write_text(f'[daemon]\nstate_dir = "{state}"\nrun_dir = "{tmp_path}"\n')
+    return path
+
+
+def exclude(config: Path, command: str, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["exclude", command, "-c", str(config), *arguments])
+
+
+def add(config: Path, **changes: str) -> Result:
+    options = {"area": "城东", "from": "2026-07-01 12:00", "to": "2026-07-01 12:30", "cause": "power_cut",
+               "by": "李工"} | {name.replace("_", "-"): value for name, value in changes.items()}  # fmt: skip
+    return exclude(config, "add", *(part for name, value in options.items() for part in (f"--{name}", value)))
+
+
+def rate(config: Path) -> Tally:
+    db = connect(config.parent / "state" / "ledger.db", read_only=True)
+    found = tally(segments_of(read_records(db, Period(NOON - 3600, NOON + 3600, ZONE))))
+    db.close()
+    return found
+
+
+def test_an_exclusion_added_afterwards_no_longer_counts_and_both_rates_are_known(config: Path) -> None:
+    assert rate(config).rate() == (3600, 7200)
+    assert add(config).exit_code == 0
+    assert rate(config).rate() == (3600, 5400)
+    assert rate(config).gross() == (3600, 7200)
+
+
+def test_overlapping_exclusions_count_once(config: Path) -> None:
+    add(config)
+    add(config, to="2026-07-01 12:40", cause="construction")
+    assert rate(config).excluded == 2400
+
+
+def test_every_change_is_audited_with_who_when_before_and_after(config: Path) -> None:
+    add(config, note="停电通知 42 号")
+    assert exclude(config, "edit", "1", "--to", "2026-07-01 12:10", "--by", "王主任").exit_code == 0
+    assert exclude(config, "remove", "1", "--by", "赵").exit_code == 0
+    assert rate(config).excluded == 0
+    changes = json.loads(exclude(config, "list", "--history", "--json").output)
+    assert [(c["author"], c["action"]) for c in changes] == [
+        ("李工", "added"), ("王主任", "edited"), ("赵", "removed"),
+    ]  # fmt: skip
+    assert json.loads(changes[1]["before"])["span"] == [NOON, NOON + 1800]
+    assert json.loads(changes[1]["after"])["span"] == [NOON, NOON + 600]
+    assert json.loads(changes[1]["after"])["note"] == "停电通知 42 号"
+    assert changes[2]["after"] == ""
+    assert "王主任 edited exclusion 1" in exclude(config, "list", "--history").output.replace("\n", " ")
+
+
+def test_third_party_damage_counts_once_the_customer_has_confirmed(config: Path) -> None:
+    found = add(config, cause="third_party")
+    assert "once the customer has confirmed" in found.output
+    assert rate(config).excluded == 0
+    exclude(config, "edit", "1", "--confirmed-by", "甲方 张科长")
+    assert rate(config).excluded == 1800
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"to": "2026-07-01 11:00"}, "it ends before it begins"),
+        ({"to": "2026-07-01 12:00"}, "it ends before it begins"),
+        ({"to": "2027-08-01"}, "longer than a year"),
+        ({"from": "2100-01-01", "to": "2100-01-02"}, "more than a year ahead"),
+        ({"from": "2100-01-01", "to": "2100-01-02", "cause": "weather"}, "cannot be known in advance"),
+        ({"area": "城动"}, 'no area "城动" has ever been in the inventory; did you mean 城东?'),
+        ({"site": "车站"}, "name one scope only"),
+        ({"from": "2026-02-30 12:00"}, "not a time"),
+        ({"from": "yesterday"}, "not a time"),
+        ({"by": " "}, "somebody must answer for it"),
+        ({"note": "a\nb"}, "one line"),
+        ({"cause": "laziness"}, "'laziness' is not one of"),
+    ],
+)
+def test_bad_input_is_refused_with_clear_words(config: Path, changes: dict[str, str], words: str) -> None:
+    found = add(config, **changes)
+    assert found.exit_code != 0
+    assert words in " ".join(found.output.split())
+    assert rate(config).excluded == 0
+    assert exclude(config, "list").output == "no exclusions\n"
+
+
+def test_an_unknown_or_removed_number_is_refused(config: Path) -> None:
+    assert "there is no exclusion 7" in exclude(config, "edit", "7", "--note", "x").output
+    add(config)
+    exclude(config, "remove", "1")
+    assert "has been removed" in exclude(config, "remove", "1").output
+
+
+def test_nothing_changed_is_said_and_not_audited(config: Path) -> None:
+    add(config)
+    assert "nothing changed" in exclude(config, "edit", "1", "--cause", "power_cut").output
+    assert len(json.loads(exclude(config, "list", "--history", "--json").output)) == 1
+
+
+def test_without_a_ledger_the_command_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "camwatch.toml"
+    path.write_text(f'[daemon]\nstate_dir = "{tmp_path}/none"\n')
+    assert "there is no ledger yet" in exclude(path, "list").output
+
+
+def test_a_ledger_of_an_older_camwatch_is_brought_up_to_date(config: Path) -> None:
+    db = sqlite3.connect(config.parent / "state" / "ledger.db", isolation_level=None)
+    db.executescript("DROP TABLE exclusion_audit; DROP TABLE exclusion; PRAGMA user_version=1;")
+    db.close()
+    assert exclude(config, "list").output == "no exclusions\n"
+
+
+def test_it_waits_for_the_daemon_that_is_writing(config: Path) -> None:
+    """The daemon holds the write lock; the exclusion is entered as soon as it lets go."""
+    path = config.parent / "state" / "ledger.db"
+    daemon = connect(path)
+    daemon.execute("BEGIN IMMEDIATE")
+    done: list[int] = []
+
+    def enter() -> None:
+        db = connect(path)
+        draft = Draft(Reach.ALL, "", Span(NOON, NOON + 60), Cause.POWER_CUT)
+        done.append(books.add(db, draft, "Li", NOON + 100))
+        db.close()
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join(0.2)
+    assert not done
+    daemon.execute("COMMIT")
+    thread.join()
+    daemon.close()
+    assert done == [1]
