@@ -200,12 +200,8 @@ class Pipeline:
         self.states.settings, self.states.uplink = plan.states, uplink
         self.states.reload(plan.devices)
         self.states.start(now)
-<<<<<<< HEAD
-        self.desk.reload(plan.policy)
-=======
         self.tally = Tally(self.states)
-        self.desk.reload(plan.routes, plan.receivers)
->>>>>>> daemon
+        self.desk.reload(plan.policy)
         self._new_book()
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
         self.desk.on_signals(self.book.restore(self.desk.firing()), now)
