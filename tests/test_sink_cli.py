@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from monitor.cli.demo_influx import demo_influx
+from monitor.cli.demo import demo
 from monitor.cli.sink import sink
 from monitor.clock import SystemClock
 from monitor.storage.influx import InfluxSink
@@ -94,7 +94,7 @@ async def test_backfill_leaves_a_running_daemons_spool_alone(influxd: Influxd, t
 
 def test_the_demonstration_fills_a_database(influxd: Influxd, tmp_path: Path) -> None:  # noqa: F811
     name = safe_name(str(tmp_path))
-    answer = CliRunner().invoke(demo_influx, ["--influxdb", influxd.url, "--database", name])
+    answer = CliRunner().invoke(demo, ["--influxdb", influxd.url, "--database", name])
     assert answer.exit_code == 0, answer.output
     [series] = influxd.query('SELECT last("rate") FROM online_rate WHERE "scope" = \'all\'', name)
     assert 99 < series["values"][0][1] < 100

@@ -40,13 +40,3 @@ def fill_database(
     except FillError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{points} points of the last hour are in {database} at {url}")
-
-
-@click.command("demo")
-@click.option("--influxdb", "url", required=True, help="http://127.0.0.1:8086")
-@click.option("--database", default="camwatch", show_default=True, help="Database, or bucket of 2.x and 3.x.")
-@click.option("--org", default="", help="Organisation of 2.x.")
-@click.option("--token-env", default="", help="Environment variable that holds the token of 2.x and 3.x.")
-def demo_influx(url: str, database: str, org: str, token_env: str) -> None:
-    """Fill a database with an hour of a made-up fleet, for the dashboards to show."""
-    fill_database(url, database=database, org=org, token_env=token_env)

@@ -18,8 +18,17 @@ from monitor.model import Reason
 @click.option("--port", "ports", multiple=True, type=click.IntRange(1, 65535), help="Instead of 554 and 80.")
 @click.option("--echoes", default=3, show_default=True, type=click.IntRange(1, 100))
 @click.option("--timeout", default=1.0, show_default=True, help="Seconds for each attempt.")
-def probe(host: str, ports: tuple[int, ...], echoes: int, timeout: float) -> None:
+@click.option("--snmp", "by_snmp", is_flag=True, help="What its SNMP agent yields: see camwatch snmp probe.")
+@click.pass_context
+def probe(
+    context: click.Context, host: str, ports: tuple[int, ...], echoes: int, timeout: float, by_snmp: bool
+) -> None:
     """Look at HOST closely: does it resolve, answer echoes, take connections? Exit status 1 if not."""
+    if by_snmp:
+        from monitor.cli.snmp import probe_command
+
+        context.invoke(probe_command, host=host)
+        return
     found = asyncio.run(diagnose(host, ports or PORTS, echoes, timeout))
     show(found, Console())
     raise SystemExit(0 if found.verdict is Reason.OK else 1)
