@@ -6,6 +6,8 @@ import random
 import re
 from pathlib import Path
 
+from monitor.collectors.snmp.metrics import table
+from monitor.collectors.snmp.profiles import load
 from monitor.model import Device, DeviceId, Kind, State, WallMs
 from monitor.points import state_results
 from monitor.states import Track
@@ -72,3 +74,11 @@ def test_the_states_that_are_written_stand_in_the_table_and_carry_no_up_while_no
         State.UNREACHABLE: (2, 0),
         State.UNKNOWN: (3, None),
     }
+
+
+def test_all_that_the_snmp_profiles_write_stands_in_the_table_with_its_type_and_tags() -> None:
+    for metric in table(load(ROOT / "etc" / "snmp")):
+        row = SCHEMA.measurement(metric.measurement)
+        assert row is not None and metric.field in row.by_field, metric
+        assert row.by_field[metric.field].type.value == metric.type, metric
+        assert set(metric.tags) <= row.tag_names, metric
