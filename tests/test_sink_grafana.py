@@ -120,7 +120,15 @@ def filled(query: str, device: str) -> str:
     return re.sub(r"\$\{\w+:regex\}", ".*", query)
 
 
-@pytest.mark.parametrize("path", BOARDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_both_languages_ask_the_same() -> None:
+    asked = {path: [query for _, _, query in queries(board)] for path, board in boards()}
+    for path, found in asked.items():
+        assert found == asked[path.parents[1] / "zh" / path.name]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in BOARDS if path.parent.name == "zh"], ids=lambda path: path.stem
+)
 def test_every_query_yields_plausible_series_after_an_hour(
     influxd: Influxd,  # noqa: F811
     hour: str,

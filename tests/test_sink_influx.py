@@ -330,3 +330,19 @@ async def test_a_queue_that_overflows_is_counted(tmp_path: Path) -> None:
             sink.write_results(batch)
         assert sink.stats().dropped == 5000
         assert "5000 points were lost" in sink.trouble()
+
+
+async def test_a_bug_in_the_sink_is_told_and_outlived(
+    influxd: Influxd,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = influxd.create(safe_name(str(tmp_path)))
+    async with running(settings_v1(influxd.url, database, tmp_path / "spool")) as sink:
+        with monkeypatch.context() as patch:
+            patch.setattr(sink, "_try", None)
+            sink.write_results(pings(10))
+            await until(lambda: sink.trouble())
+            assert sink.trouble() == "a fault in the sink itself, see the log: TypeError"
+        await sink.drained()
+    assert count(influxd, database)[0] == 10

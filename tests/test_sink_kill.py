@@ -131,7 +131,7 @@ async def test_an_hour_without_a_server_at_1000_points_a_second_comes_back_fast_
                 sink.write_results(results[start : start + 1000])
                 await sink.flush()
         stats = sink.stats()
-        assert stats.dropped == 0 and stats.received == 3_600_000
+        assert stats.dropped == 0 and stats.spool_points == stats.received >= 3_600_000  # and its own books
         assert stats.spool_bytes * 24 <= 2_200_000_000
         await sink.stop()
 

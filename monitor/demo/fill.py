@@ -20,13 +20,13 @@ class FillError(Exception):
     """The server did not take it; its words."""
 
 
-async def fill(settings: InfluxSettings, end: WallMs, rng: random.Random) -> int:
+async def fill(settings: InfluxSettings, end: WallMs, rng: random.Random, minutes: int = 60) -> int:
     """The number of points written. Raises ``FillError``."""
     fleet, encoder, points = demo_fleet(), Encoder(SCHEMA), 0
     encoder.devices_changed(fleet.devices)
     async with aiohttp.ClientSession() as session:
         client = Client(session, settings)
-        for minute in demo_hour(fleet, end, rng):
+        for minute in demo_hour(fleet, end, rng, minutes):
             results, others = encoder.results(minute.results), encoder.points(minute.points)
             answer = await client.write(gzipped([results.body, others.body]))
             if answer.verdict is not Verdict.TAKEN:

@@ -12,13 +12,15 @@ import asyncio
 import random
 import zlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import aiohttp
+import structlog
 
 from monitor.clock import Clock
 from monitor.model import Device, DeviceId, Point, Result
@@ -32,6 +34,8 @@ from monitor.storage.spool import Ref, Spool, SpoolBusy
 from monitor.storage.stats import SinkStats
 from monitor.storage.tables import SCHEMA
 from monitor.storage.trouble import Trouble
+
+log = structlog.get_logger(room="sink")
 
 SLICE = 400
 """Results encoded between two turns of the event loop: about a millisecond."""
@@ -106,9 +110,9 @@ class InfluxSink:
         self._session = aiohttp.ClientSession(auto_decompress=False)
         client = Client(self._session, self._settings)
         self._tasks = [
-            asyncio.create_task(self._encode(), name="sink-encode"),
-            asyncio.create_task(self._post(client), name="sink-post"),
-            asyncio.create_task(self._housekeeping(), name="sink-housekeeping"),
+            asyncio.create_task(self._keep(self._encode), name="sink-encode"),
+            asyncio.create_task(self._keep(partial(self._post, client)), name="sink-post"),
+            asyncio.create_task(self._keep(self._housekeeping), name="sink-housekeeping"),
         ]
 
     async def stop(self) -> None:
@@ -179,6 +183,16 @@ class InfluxSink:
             spool_points=spool.points,
             spool_bytes=spool.bytes,
         )
+
+    async def _keep(self, job: Callable[[], Awaitable[None]]) -> None:
+        """Run a job for ever; one that dies of a bug is logged, told and started again."""
+        while True:
+            try:
+                await job()
+            except Exception as error:
+                log.exception("a task of the sink died, starting it again")
+                self._trouble.bug(type(error).__name__)
+                await asyncio.sleep(1.0)
 
     # --- encoding -------------------------------------------------------------------------------------
 

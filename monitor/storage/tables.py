@@ -51,6 +51,33 @@ LIVENESS = (
     ),
 )
 
+SERVICES = (
+    Measurement(
+        "http_response",
+        "HTTP services (Telegraf `http_response`).",
+        _DEVICE,
+        (Tag("page", "name of the page in the configuration"),),
+        (
+            f("response_time", "s", "time until the answer was whole", 6),
+            i("http_response_code", "", "status"),
+            i("content_length", "bytes", "length of the answer"),
+            s("result_type", "`ok`, or why not: `timeout`, `refused`, …"),
+        ),
+    ),
+    Measurement(
+        "x509_cert",
+        "Certificates of TLS services (Telegraf `x509_cert`).",
+        _DEVICE,
+        (),
+        (
+            i("startdate", "s", "valid from, since 1970"),
+            i("enddate", "s", "valid until, since 1970"),
+            i("age", "s", "since it is valid"),
+            i("expiry", "s", "until it runs out; negative when it has"),
+        ),
+    ),
+)
+
 CAMERAS = (
     Measurement(
         "onvif",
@@ -201,4 +228,4 @@ OWN_HEALTH = (
     ),
 )
 
-SCHEMA = Schema((*LIVENESS, *CAMERAS, *NETWORK, *RATES_AND_EVENTS, *OWN_HEALTH))
+SCHEMA = Schema((*LIVENESS, *SERVICES, *CAMERAS, *NETWORK, *RATES_AND_EVENTS, *OWN_HEALTH))

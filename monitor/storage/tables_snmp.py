@@ -22,6 +22,20 @@ NETWORK = (
         ),
     ),
     Measurement(
+        "trap",
+        "Notifications that devices sent of themselves.",
+        _DEVICE,
+        (
+            Tag("name", "name of the notification"),
+            Tag("ifIndex", "index of the port that it is about"),
+            Tag("port", "name of the port that it is about"),
+        ),
+        (
+            i("received", "", "1 for each"),
+            i("over_limit", "", "1 when a device sends more than it may"),
+        ),
+    ),
+    Measurement(
         "camera_vlan",
         "Strangers in the VLANs of cameras.",
         _DEVICE,

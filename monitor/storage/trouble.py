@@ -29,6 +29,8 @@ class Trouble:
         self._failures = 0
         self._lost = 0
         self._lost_at: MonoMs | None = None
+        self._bug = ""
+        self._bug_at: MonoMs | None = None
         self._dead = ""
         self._dead_at: MonoMs | None = None
 
@@ -58,6 +60,11 @@ class Trouble:
     def dead(self, words: str) -> None:
         self._dead = words
         self._dead_at = self._clock.now().mono
+
+    def bug(self, words: str) -> None:
+        """A task of ours died and was started again."""
+        self._bug = words
+        self._bug_at = self._clock.now().mono
 
     def pause_s(self) -> float:
         """Before the next post: what the server asked for, or doubling with jitter."""
@@ -94,4 +101,6 @@ class Trouble:
                 self._lost, self._lost_at = 0, None
         if self._dead_at is not None and now - self._dead_at < REMEMBER_MS:
             parts.append(f"InfluxDB refuses lines, see the dead letters: {self._dead}")
+        if self._bug_at is not None and now - self._bug_at < REMEMBER_MS:
+            parts.append(f"a fault in the sink itself, see the log: {self._bug}")
         return "; ".join(parts)
