@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.collectors.snmp import ber
+from monitor.collectors.snmp.messages import get, read_message, read_reply
 from monitor.simulate.snmp_agents import Agents
 from monitor.simulate.snmprec import Walk, dump, encode_value, parse
 from tests.snmp_support import PUBLIC, SYS_NAME, simulated, small_walk
@@ -33,7 +34,7 @@ async def tool(*arguments: str) -> str:
 async def test_net_snmp_walks_it_to_its_end(walker: list[str]) -> None:
     with simulated(Agents(small_walk(rows=20))) as port:
         found = await tool(*walker, "-cpublic", "-On", f"127.77.0.9:{port}", ".1.3.6.1.2.1.2")
-        rows = [line for line in found.splitlines() if not line.endswith("past the end of the MIB tree)")]
+        rows = [line for line in found.splitlines() if "= INTEGER" in line or "= STRING" in line]
         assert len(rows) == 40
         assert rows[0] == ".1.3.6.1.2.1.2.2.1.1.1 = INTEGER: 1"
         assert rows[-1] == '.1.3.6.1.2.1.2.2.1.2.20 = STRING: "port 20"'
@@ -50,20 +51,14 @@ async def test_net_snmp_gets_values_and_what_is_missing() -> None:
             ".1.3.6.1.2.1.1.99.0 = No Such Instance currently exists at this OID",
             ".1.3.6.1.2.1.2.2.1.1.5 = INTEGER: 5",
         ]
-        other = await tool(
-            "snmpget", "-v2c", "-cpublic", "-On", f"127.77.0.2:{port}", ".1.3.6.1.2.1.2.2.1.1.5"
-        )
+        other = await tool("snmpget", "-v2c", "-cpublic", f"127.77.0.2:{port}", ".1.3.6.1.2.1.2.2.1.1.5")
         assert "No Such Instance" in other
 
 
 def test_a_kept_reply_differs_in_nothing_but_the_id() -> None:
     agents = Agents(small_walk())
-    from monitor.collectors.snmp.messages import get, read_message, read_reply
-
-    first, second = (
-        agents.answers(PUBLIC.encode(get(SYS_NAME), number), "127.0.0.1")[0][0]
-        for number in (0x01020304, 0x7F6E5D4C)
-    )
+    asked = [PUBLIC.encode(get(SYS_NAME), number) for number in (0x01020304, 0x7F6E5D4C)]
+    first, second = (agents.answers(data, "127.0.0.1")[0][0] for data in asked)
     assert first.replace(b"\x01\x02\x03\x04", b"\x7f\x6e\x5d\x4c") == second
     _, _, pdu = read_message(second)
     assert pdu is not None
@@ -79,8 +74,6 @@ def test_counters_grow_and_nothing_else_does() -> None:
         }
     )
     agents = Agents(walk, counters_per_s=1000)
-    from monitor.collectors.snmp.messages import get, read_message, read_reply
-
     request = PUBLIC.encode(get(*walk.names), 1 << 30)
     seen = []
     for now in (0.0, 0.0, 60.0):
