@@ -1,4 +1,4 @@
-"""The clients that are compared: each a function that runs in a process of its own and returns CPU seconds."""
+"""The clients that are compared, each run in a process of its own; they return CPU seconds."""
 
 from __future__ import annotations
 

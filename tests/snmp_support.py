@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from monitor.collectors.snmp.messages import Community, Reply, SnmpError, Versio
 from monitor.collectors.snmp.talk import Talk, get_all
 from monitor.secrets import Secret
 from monitor.simulate import snmp_agents
-from monitor.simulate.snmprec import Walk, encode_value
+from monitor.simulate.snmprec import Walk, encode_value, load
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data" / "snmp"
 PUBLIC = Community(Version.V2C, Secret("public"))
@@ -32,11 +33,17 @@ SYS_UP_TIME = ber.oid("1.3.6.1.2.1.1.3.0")
 QUICK = EngineSettings(timeout_s=0.08, retries=1, backoff=1.5)
 
 
-def recorded(name: str) -> Path:
+@cache
+def _loaded(path: Path) -> Walk:
+    return load(path)
+
+
+def recorded(name: str) -> Walk:
+    """A recorded device's walk; read once a session."""
     path = DATA / name
     if not path.exists():
         pytest.skip(f"the recorded walk {name} is not beside this checkout (shared/data/snmp)")
-    return path
+    return _loaded(path)
 
 
 def small_walk(rows: int = 5) -> Walk:

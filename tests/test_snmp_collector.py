@@ -144,6 +144,18 @@ async def test_a_caller_that_walks_away_leaves_nothing_behind() -> None:
             await collector.stop()
 
 
+async def test_a_poll_does_not_overtake_another_of_the_same_device() -> None:
+    with simulated(Agents(switch())) as port:
+        collector = SnmpCollector(settings(port), Env(SystemClock(), random.Random(1)))
+        await collector.start()
+        try:
+            one = target("127.8.0.1")
+            found = await asyncio.gather(*[gather(collector, [one]) for _ in range(4)])
+        finally:
+            await collector.stop()
+    assert all(each["127.8.0.1"].ok for each in found)
+
+
 async def test_a_profile_can_be_named_for_a_device() -> None:
     with simulated(Agents(switch())) as port:
         collector = SnmpCollector(settings(port), Env(SystemClock(), random.Random(1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 
 import pytest
@@ -225,6 +226,46 @@ async def test_an_address_that_cannot_be_sent_to_is_our_own_failure() -> None:
     async with engine() as ours:
         error = await failure(ours, Agent("255.255.255.255", 161, PUBLIC), get_all(get(SYS_NAME)))
         assert error.reason.ours
+
+
+async def test_an_agent_is_not_blamed_for_what_our_own_buffer_lost() -> None:
+    """Before each answer somebody floods our socket, which holds two datagrams."""
+    ours_at: list[tuple[str, int]] = []
+    agents = Agents(small_walk())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+
+        def answer(data: bytes) -> list[bytes]:
+            for _ in range(64):
+                flood.sendto(bytes(1000), ours_at[0])
+            return [reply for reply, _ in agents.answers(data, "127.0.0.1")]
+
+        with scripted(answer) as port:
+            async with engine() as ours:
+                sock = ours._open(socket.AF_INET)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                ours_at.append(("127.0.0.1", sock.getsockname()[1]))
+                error = await failure(ours, agent_at(port), get_all(get(SYS_NAME)))
+                assert error.reason is Reason.OWN_LOSS
+
+
+async def test_an_agent_is_reached_by_ipv6() -> None:
+    agents = Agents(small_walk())
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.bind(("::1", 0))
+        sock.setblocking(False)
+
+        def readable() -> None:
+            data, peer = sock.recvfrom(65535)
+            for reply, _ in agents.answers(data, "127.0.0.1"):
+                sock.sendto(reply, peer)
+
+        loop.add_reader(sock, readable)
+        async with engine() as ours:
+            assert await ask_name(ours, Agent("::1", sock.getsockname()[1], PUBLIC)) == b"switch"
+            gone = await failure(ours, Agent("::1", free_port(), PUBLIC), get_all(get(SYS_NAME)))
+            assert gone.reason is Reason.REFUSED
+        loop.remove_reader(sock)
 
 
 async def test_agents_are_asked_no_more_at_once_than_they_can_take() -> None:

@@ -15,7 +15,7 @@ from monitor.collectors.snmp.profiles import FieldSection, ProfileError, Profile
 from monitor.collectors.snmp.talk import Limits
 from monitor.model import Reading
 from monitor.simulate.snmp_agents import Agents
-from monitor.simulate.snmprec import Walk, encode_unsigned, encode_value, load
+from monitor.simulate.snmprec import Walk, encode_unsigned, encode_value
 from tests.snmp_support import PUBLIC, SYS_UP_TIME, recorded
 
 SHIPPED = Path(__file__).parents[1] / "etc" / "snmp"
@@ -54,8 +54,7 @@ class Device:
     def change(self, values: dict[str, bytes]) -> None:
         old = self.agents.default
         assert old is not None
-        kept = dict(zip(old.names, old.values, strict=True))
-        self.agents = Agents(Walk.of(kept | {ber.oid(name): value for name, value in values.items()}))
+        self.agents = Agents(old.changed({ber.oid(name): value for name, value in values.items()}))
 
 
 def by_metric(found: Poll) -> dict[str, list[Reading]]:
@@ -85,7 +84,7 @@ def by_metric(found: Poll) -> dict[str, list[Reading]]:
 def test_a_recorded_device_yields_its_profiles_readings(
     shipped: Profiles, name: str, profile: str, ports: int, expected: dict[str, int]
 ) -> None:
-    device = Device(load(recorded(name)), shipped, counters_per_s=1000)
+    device = Device(recorded(name), shipped, counters_per_s=1000)
     device.poll()
     found = device.poll()
     assert found.trouble == ""
@@ -107,7 +106,7 @@ def test_a_recorded_device_yields_its_profiles_readings(
 
 
 def test_rates_of_a_recorded_switch_are_what_was_counted(shipped: Profiles) -> None:
-    device = Device(load(recorded("switch_dlink-des3200.snmprec")), shipped)
+    device = Device(recorded("switch_dlink-des3200.snmprec"), shipped)
     device.poll()
     walk = device.agents.default
     assert walk is not None

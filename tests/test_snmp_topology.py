@@ -9,7 +9,7 @@ from monitor.collectors.snmp.talk import Limits
 from monitor.collectors.snmp.topology import Survey
 from monitor.model import Device, DeviceId, Kind, MonoMs, Reading
 from monitor.simulate.snmp_agents import Agents
-from monitor.simulate.snmprec import Walk, encode_value, load
+from monitor.simulate.snmprec import Walk, encode_value
 from tests.snmp_support import PUBLIC, recorded
 
 CORE, EDGE = DeviceId("core"), DeviceId("edge")
@@ -89,7 +89,7 @@ def test_an_address_that_nobody_entered_is_found_in_a_camera_vlan_only() -> None
 
 
 def test_a_recorded_switch_tells_its_ports() -> None:
-    found = surveyed(load(recorded("switch_dlink-des3200.snmprec")))
+    found = surveyed(recorded("switch_dlink-des3200.snmprec"))
     assert len(found.ports) >= 18
     assert found.learned
     assert all(learned.port in found.ports for learned in found.learned)

@@ -218,6 +218,14 @@ async def heard(station: Station, *arguments: str, folder: Path) -> int:
 EXPECTED = [Reading("trap.received", 1, (("name", "linkDown"), ("ifIndex", "7")))]
 
 
+async def test_both_kinds_of_address_arrive_at_one_socket(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    station = Station(monkeypatch, listen="::")
+    assert await heard(station, "snmptrap", "-v2c", "-cpublic", folder=tmp_path) == 0
+    assert station.readings == EXPECTED
+
+
 async def test_v2c_traps_and_informs_of_net_snmp(station: Station, tmp_path: Path) -> None:
     assert await heard(station, "snmptrap", "-v2c", "-cpublic", folder=tmp_path) == 0
     assert station.readings == EXPECTED

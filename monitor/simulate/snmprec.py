@@ -56,6 +56,15 @@ class Walk:
             {name: at for at, name in enumerate(names)},
         )
 
+    def changed(self, values: dict[bytes, bytes]) -> Walk:
+        """The same with other TLVs for some names, or more names."""
+        if values.keys() <= self.places.keys():
+            tlvs = list(self.values)
+            for name, tlv in values.items():
+                tlvs[self.places[name]] = tlv
+            return Walk(self.names, tlvs, self.keys, self.places)
+        return Walk.of(dict(zip(self.names, self.values, strict=True)) | values)
+
     def after(self, name: bytes) -> int:
         """The place of the first name that follows; ``len(names)`` at the end."""
         place = self.places.get(name)

@@ -62,6 +62,7 @@ class Conversation:
         self.attempt = 0
         self.resends = 0
         self.drops = 0
+        """What our socket had dropped when the request was first sent."""
 
 
 class SnmpEngine(Protocol):

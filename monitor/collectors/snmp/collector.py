@@ -26,6 +26,8 @@ from monitor.settings import Duration
 CHECK = "snmp"
 PROFILE_TAG = "snmp_profile"
 """A device's tag that names its profile, where sysObjectID does not tell."""
+_POLLS_AT_ONCE = 1
+"""Of one device: a poll that overtook another would read its counters between the other's."""
 _BATCH_S = 0.05
 """Results are handed on this often while they come in."""
 
@@ -38,8 +40,6 @@ class SnmpSettings(CheckSettings):
     """How often an unanswered request is sent again, each time waiting twice as long."""
     window: int = Field(default=512, ge=1, le=65536)
     """Requests under way at once, over all devices."""
-    per_device: int = Field(default=2, ge=1, le=64)
-    """Requests at once to one device."""
     max_rows: int = Field(default=20_000, ge=1)
     """Tables of more rows than this are given up."""
     bindings: int = Field(default=60, ge=1, le=1000)
@@ -59,7 +59,7 @@ class SnmpSettings(CheckSettings):
 
 
 def make_engine(settings: SnmpSettings, env: Env) -> SnmpEngine:
-    chosen = EngineSettings(settings.timeout, settings.retries, 2.0, settings.window, settings.per_device)
+    chosen = EngineSettings(settings.timeout, settings.retries, 2.0, settings.window, _POLLS_AT_ONCE)
     if settings.engine == "aiosnmp":
         from monitor.collectors.snmp.aiosnmp_engine import AiosnmpEngine
 
@@ -195,7 +195,7 @@ class SnmpCollector:
         device = target.device
         self.ports.met(device)
         known = self._agents.get(device.id)
-        if known is not None and known[0] is device and known[1] == target.ip:
+        if known is not None and known[0] == device and known[1] == target.ip:
             return known[2], known[3]
         found = self._credentials.session(device)
         if found is None:

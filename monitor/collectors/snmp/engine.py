@@ -63,6 +63,8 @@ class UdpEngine:
         self._wheel: dict[int, list[int]] = {}
         self._turned = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._dropped: dict[int, int] = {}
+        """What each socket had dropped at the last turn of the wheel."""
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -205,6 +207,7 @@ class UdpEngine:
         if conversation.attempt == 0:
             self._pending.pop(conversation.id, None)
             conversation.id = self._new_id()
+            conversation.drops = self._dropped.get(agent.family, 0)
         session = agent.session
         if isinstance(session, Community):
             data = session.encode(request, conversation.id)
@@ -212,7 +215,10 @@ class UdpEngine:
             data = session.encode(request, conversation.id, now)
         try:
             sock = self._sockets.get(agent.family) or self._open(agent.family)
-            self._send_to(sock, data, agent.address)
+            try:
+                sock.sendto(data, agent.address)
+            except ConnectionRefusedError:
+                self._send_again(sock, data, agent.address)
         except BlockingIOError:
             self.stats["send_blocked"] += 1  # as good as lost on the way: the retry mends it
         except OSError as error:
@@ -225,14 +231,15 @@ class UdpEngine:
         wait = self.settings.timeout_s * self.settings.backoff**conversation.attempt
         self._wake_at(conversation.id, min(now + wait, conversation.deadline))
 
-    def _send_to(self, sock: socket.socket, data: bytes, address: udp.Address) -> None:
+    def _send_again(self, sock: socket.socket, data: bytes, address: udp.Address) -> None:
+        """The socket hands out what ICMP said about an earlier datagram, to whomever that went."""
         for _ in range(8):
+            self._read_errors(sock)
             try:
                 sock.sendto(data, address)
                 return
             except ConnectionRefusedError:
-                # The socket hands out what ICMP said about an earlier datagram, to whomever that went.
-                self._read_errors(sock)
+                continue
         self.stats["send_failed"] += 1
 
     def _open(self, family: int) -> socket.socket:
@@ -261,14 +268,17 @@ class UdpEngine:
         due = [self._wheel.pop(at, None) for at in range(self._turned + 1, tick + 1)]
         self._turned = max(self._turned, tick)
         self._timer = self._loop.call_later(_TICK_S, self._turn) if self._wheel else None
+        waiting = False
         for bucket in due:
             for request_id in bucket or ():
-                if request_id == 0:
-                    self._expire_waiting(now)
-                    continue
                 conversation = self._pending.get(request_id)
                 if conversation is not None:
                     self._unanswered(conversation, now)
+                elif request_id == 0:
+                    waiting = True
+        if waiting:
+            self._expire_waiting(now)
+        self._dropped = {family: udp.drops(sock) for family, sock in self._sockets.items()}
 
     def _expire_waiting(self, now: float) -> None:
         """Conversations that never got their turn end at their deadline too."""
@@ -282,20 +292,15 @@ class UdpEngine:
     def _unanswered(self, conversation: Conversation, now: float) -> None:
         if now < conversation.deadline and conversation.attempt < self.settings.retries:
             conversation.attempt += 1
-            conversation.drops = self._drops(conversation.agent.family)
             self._send(conversation)
             return
         agent = conversation.agent
         if isinstance(agent.session, usm.Session):
             agent.session.forget()  # it may have been replaced, or have lost count of its boots
         error = agent.clue
-        if error is None and self._drops(agent.family) > conversation.drops > 0:
+        if error is None and udp.drops(self._sockets[agent.family]) > conversation.drops:
             error = SnmpError(Reason.OWN_LOSS, "our own receive buffer overran")
         self._fail(conversation, error or SnmpError(Reason.TIMEOUT, "no answer"))
-
-    def _drops(self, family: int) -> int:
-        sock = self._sockets.get(family)
-        return 0 if sock is None else udp.drops(sock)
 
     def _fail(self, conversation: Conversation, error: SnmpError) -> None:
         """Tell the conversation; it may still go on, or end with what it has."""
