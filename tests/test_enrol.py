@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from monitor.cli.enrol import enrol as enrol_command
 from monitor.clock import SystemClock
 from monitor.collectors.credentials import BackOff, Credential
 from monitor.enrol import Enrolled, Enroller, Enrolment
@@ -82,5 +85,30 @@ def test_the_ledger_keeps_the_latest_enrolment_of_each_device(tmp_path: Path) ->
         for at, serial in ((1, "old"), (2, "new")):
             commit(db, [Enrolled(DeviceId("c"), WallMs(at), Enrolment(Reason.OK, serial=serial))])
         assert db.execute("SELECT device, at, serial FROM enrolment").fetchall() == [("c", 2, "new")]
+    finally:
+        db.close()
+
+
+async def test_the_command_writes_to_the_ledger_and_says_what_failed(tmp_path: Path) -> None:
+    async with fleet(4) as server:
+        well, _, _, digest_only = cameras(server)
+        (tmp_path / "secret").write_text(PASSWORD)
+        (tmp_path / "fleet.csv").write_text(
+            "id,name,kind,address,checks\n"
+            f"a,Gate,camera,{well.address},icmp;onvif\nb,Yard,camera,{digest_only.address},icmp;onvif\n"
+        )
+        (tmp_path / "camwatch.toml").write_text(
+            f'inventory = ["fleet.csv"]\n[daemon]\nstate_dir = "{tmp_path}"\n'
+            f"[checks.onvif]\nport = {server.ports.http}\n"
+            f'credentials = [{{ name = "all", user = "{USER}", password = {{ file = "secret" }} }}]\n'
+        )
+        arguments = ["-c", str(tmp_path / "camwatch.toml")]
+        done = await asyncio.to_thread(CliRunner().invoke, enrol_command, arguments)
+    assert done.exit_code == 1, done.output
+    assert "1 of 2 enrolled" in done.output
+    assert PASSWORD not in done.output
+    db = connect(tmp_path / "ledger.db", read_only=True)
+    try:
+        assert db.execute("SELECT device, serial FROM enrolment").fetchall() == [("a", well.serial)]
     finally:
         db.close()

@@ -110,3 +110,19 @@ async def test_nothing_listening_is_refused(tmp_path: Path) -> None:
         address = cameras(server)[0].address
         await server.stop()
         assert (await ask(check, [target(address)]))[address].reason is Reason.REFUSED
+
+
+async def test_a_reboot_is_seen_by_the_boot_count(tmp_path: Path) -> None:
+    async with fleet(1) as server:
+        camera = cameras(server)[0]
+        check = collector(server, tmp_path, wsd_port=server.ports.wsd)
+        await check.start()
+        try:
+            seen = []
+            for boot in (41, 41, 42, 42):
+                camera.boot = boot
+                result = (await ask(check, [target(camera.address)]))[camera.address]
+                seen.append((value(result, "onvif.boot_count"), value(result, "onvif.rebooted")))
+        finally:
+            await check.stop()
+        assert seen == [(41, False), (41, False), (42, True), (42, False)]

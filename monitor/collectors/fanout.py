@@ -10,6 +10,7 @@ from monitor.clock import Clock
 from monitor.model import Reason, Result, Target, WallMs
 
 _TICK_S = 0.01
+_LONG_S = 0.05
 _CATCH_UP = 3
 """After a stall the backlog is begun at so many times the pace: all of it at once would be the next stall."""
 
@@ -43,14 +44,15 @@ async def fan_out(
         wake.set()
 
     began, started = loop.time(), 0
-    most = ceil(per_second * _TICK_S * _CATCH_UP)
+    last = began - _TICK_S
     try:
         while started < len(targets) or running:
             now = loop.time()
             if now >= deadline and started < len(targets):
                 done += [_not_reached(check, t, clock.now().wall) for t in targets[started:]]
                 started = len(targets)
-            due = min(len(targets), int((now - began) * per_second) + 1, started + most)
+            most = ceil(per_second * min(now - last, _LONG_S) * _CATCH_UP)
+            due, last = min(len(targets), int((now - began) * per_second) + 1, started + most), now
             while started < due and len(running) < at_once:
                 task = loop.create_task(_guarded(one, check, targets[started], deadline, clock))
                 task.add_done_callback(finished)

@@ -23,7 +23,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d{1,7})\r\n", re.IGNORECASE)
 _AUTHORIZATION = re.compile(rb"\r\nauthorization:\s*([^\r\n]*)\r\n", re.IGNORECASE)
 _MAX_REQUEST = 64 * 1024
 _DRIP_S = 0.1
-_MB = b"x" * (1 << 20)
+_FLOOD = b"x" * (1 << 17)
 _LOGIN_PAGE = (
     b"<!DOCTYPE html><html><head><title>Web Service</title></head><body><form>Login</form></body></html>"
 )
@@ -179,7 +179,7 @@ class HttpService(asyncio.Protocol):
                 self._drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b" " * 100_000)
             case Fault.ENDLESS_BODY:
                 out.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n\r\n")
-                self._pour(_MB)
+                self._pour(_FLOOD)
             case Fault.ENDLESS_HEAD:
                 out.write(b"HTTP/1.1 200 OK\r\n")
                 self._pour(b"X-Padding: " + b"x" * 1000 + b"\r\n")

@@ -51,33 +51,6 @@ LIVENESS = (
     ),
 )
 
-SERVICES = (
-    Measurement(
-        "http_response",
-        "HTTP services (Telegraf `http_response`).",
-        _DEVICE,
-        (Tag("page", "name of the page in the configuration"),),
-        (
-            f("response_time", "s", "time until the answer was whole", 6),
-            i("http_response_code", "", "status"),
-            i("content_length", "bytes", "length of the answer"),
-            s("result_type", "`ok`, or why not: `timeout`, `refused`, …"),
-        ),
-    ),
-    Measurement(
-        "x509_cert",
-        "Certificates of TLS services (Telegraf `x509_cert`).",
-        _DEVICE,
-        (),
-        (
-            i("startdate", "s", "valid from, since 1970"),
-            i("enddate", "s", "valid until, since 1970"),
-            i("age", "s", "since it is valid"),
-            i("expiry", "s", "until it runs out; negative when it has"),
-        ),
-    ),
-)
-
 CAMERAS = (
     Measurement(
         "onvif",
@@ -100,6 +73,8 @@ CAMERAS = (
             b("stream_uri_foreign", "the stream's address leads away from the camera"),
             s("snapshot_uri", "address of the snapshot, without secrets"),
             b("snapshot_uri_foreign", "the snapshot's address leads away from the camera"),
+            i("boot_count", "", "how often it has started, where it tells (WS-Discovery InstanceId)"),
+            b("rebooted", "it has started anew since the last poll"),
         ),
     ),
     Measurement(
@@ -117,6 +92,33 @@ CAMERAS = (
             f("clock_drift_s", "s", "the camera's clock against ours; positive is ahead", 3),
             i("gop_frames", "", "frames from key frame to key frame"),
             f("bit_rate_bps", "bit/s", "bits of video per second", 0),
+        ),
+    ),
+)
+
+PAGES = (
+    Measurement(
+        "http_response",
+        "Pages of platforms and recorders (Telegraf `inputs.http_response`).",
+        _DEVICE,
+        (Tag("page", "name of the page in the configuration: `login`, `live`, `playback`, …"),),
+        (
+            f("response_time", "s", "time until the whole page was there", 4),
+            i("http_response_code", "", "HTTP status"),
+            i("content_length", "byte", "size of the page"),
+            s("result_type", "`ok`, or why not: `timeout`, `refused`, `unexpected`, …"),
+        ),
+    ),
+    Measurement(
+        "x509_cert",
+        "Certificates (Telegraf `inputs.x509_cert`).",
+        _DEVICE,
+        (),
+        (
+            i("startdate", "s", "valid from, Unix time"),
+            i("enddate", "s", "valid until, Unix time"),
+            i("age", "s", "since it became valid"),
+            i("expiry", "s", "until it expires; negative when it has"),
         ),
     ),
 )
@@ -228,4 +230,4 @@ OWN_HEALTH = (
     ),
 )
 
-SCHEMA = Schema((*LIVENESS, *SERVICES, *CAMERAS, *NETWORK, *RATES_AND_EVENTS, *OWN_HEALTH))
+SCHEMA = Schema((*LIVENESS, *CAMERAS, *PAGES, *NETWORK, *RATES_AND_EVENTS, *OWN_HEALTH))

@@ -9,11 +9,13 @@ from contextlib import suppress
 from pydantic import Field
 
 from monitor.collectors.base import CheckSettings, Env
-from monitor.collectors.credentials import BackOff, Credential, CredentialBook, CredentialSettings, admit
+from monitor.collectors.credentials import BackOff, Credential, CredentialBook, CredentialSettings
 from monitor.collectors.fanout import fan_out
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif import answers, soap
+from monitor.collectors.onvif.login import log_in
 from monitor.collectors.onvif.talk import Address, Endpoint, Login, Memory, Talk
+from monitor.collectors.onvif.wsd import BootAsker
 from monitor.collectors.onvif.xml import Element
 from monitor.collectors.pin import USUAL_PORTS, PortRanges, pin, without_secrets
 from monitor.model import Device, DeviceId, Reading, Reason, Result, Target
@@ -37,6 +39,8 @@ class OnvifSettings(CheckSettings):
     """Polls open at one time, at most."""
     max_body: int = Field(default=256 * 1024, ge=1024)
     """Bytes of one answer, at most."""
+    wsd_port: int = Field(default=3702, ge=0, le=65535)
+    """Where devices are asked for their boot count (WS-Discovery, unicast); 0 asks nobody."""
     spares: frozenset[str] = frozenset()
     """Serial numbers of spare devices: one of them in a device's place is a replacement, any other serial
     than the book's is an unauthorised device."""
@@ -52,11 +56,14 @@ class OnvifCollector:
         self._env = env
         self._book = CredentialBook(settings.credentials, settings.back_off, env.clock)
         self._memories: dict[DeviceId, Memory] = {}
+        self._boots = BootAsker(env.random, settings.wsd_port)
 
     async def start(self) -> None:
-        pass
+        if self._settings.wsd_port:
+            self._boots.start()
 
     async def stop(self) -> None:
+        self._boots.stop()
         self._memories.clear()
 
     def troubles(self) -> list[str]:
@@ -87,8 +94,10 @@ class OnvifCollector:
             self._env.random,
         )
         readings: list[Reading] = []
+        boot = self._boots.ask(target.ip)
         try:
             await self._poll(talk, target, memory, credential, deadline, readings)
+            readings += _boot(memory, boot)
             return Result(device.id, "onvif", at, Reason.OK, tuple(readings))
         except WireError as error:
             # Whatever we believed of its services and its log-in is found out afresh.
@@ -96,6 +105,7 @@ class OnvifCollector:
             return Result(device.id, "onvif", at, error.reason, tuple(readings), error.detail)
         finally:
             talk.close()
+            self._boots.forget(target.ip)
 
     async def _poll(
         self,
@@ -114,9 +124,7 @@ class OnvifCollector:
             Reading("onvif.response_ms", talk.took_ms),
             Reading("onvif.clock_drift_s", round(talk.drift_s, 1)),
         )
-        if credential is not None:
-            await admit(credential, device.id, deadline)
-        information = answers.information(await self._first_logged_in(talk, credential, device))
+        information = answers.information(await log_in(talk, credential, device.id, deadline))
         readings += _identity(device, memory, information, self._settings.spares)
         if memory.media is None:
             memory.media = await self._find_media(talk, target.ip)
@@ -129,26 +137,6 @@ class OnvifCollector:
             snapshot = answers.media_uri(await _optional(talk, soap.GET_SNAPSHOT_URI, token))
             readings += self._address(memory, "snapshot_uri", snapshot, target.ip, ("http", "https"))
         readings.append(Reading("onvif.login", (memory.login or Login.OPEN).value))
-
-    async def _first_logged_in(self, talk: Talk, credential: Credential | None, device: Device) -> Element:
-        """GetDeviceInformation, the call by which a password shows its worth."""
-        judged = False
-        try:
-            element = await talk.ask(soap.GET_INFORMATION)
-            judged = True
-            if credential is not None:
-                credential.accepted(device.id)
-            return element
-        except WireError as error:
-            if credential is None and error.reason is Reason.AUTH:
-                raise WireError(Reason.AUTH, "a password is wanted and none is configured") from None
-            if credential is not None and error.reason is Reason.AUTH:
-                judged = True
-                credential.refused(device.id)
-            raise
-        finally:
-            if credential is not None and not judged:
-                credential.undecided(device.id)
 
     def _address(
         self, memory: Memory, name: str, uri: str, ip: str, schemes: tuple[str, ...]
@@ -187,6 +175,17 @@ async def _optional(talk: Talk, call: soap.Call, token: str) -> Element:
         if error.reason is Reason.UNEXPECTED:
             raise _NotOffered from None
         raise
+
+
+def _boot(memory: Memory, told: asyncio.Future[int]) -> list[Reading]:
+    """Has it started anew since the last poll? Where it tells, by WS-Discovery, before the poll was over."""
+    if not told.done():
+        return []
+    before, memory.boot = memory.boot, told.result()
+    return [
+        Reading("onvif.boot_count", memory.boot),
+        Reading("onvif.rebooted", before is not None and before != memory.boot),
+    ]
 
 
 def _identity(

@@ -55,6 +55,8 @@ class Memory:
     media: Endpoint | None = None
     serial: str = ""
     model: str = ""
+    boot: int | None = None
+    """How often it had started when last asked (WS-Discovery's InstanceId)."""
     addresses: dict[str, Address] = field(default_factory=dict)
 
 
@@ -179,12 +181,14 @@ class Talk:
         return await self._exchange(request, at.port, call.repeatable)
 
     async def _exchange(self, request: bytes, port: int, repeatable: bool) -> Answer:
-        kept = self._connection if self._port == port else None
+        # What may be asked once only gets a fresh connection: a kept one may prove closed, and then nobody
+        # could tell whether it was heard.
+        kept = self._connection if self._port == port and repeatable else None
         if kept is not None and kept.usable:
             try:
                 return await self._timed(kept, request)
             except WireError as error:
-                if error.reason is not Reason.PROTOCOL or kept.answered or not repeatable:
+                if error.reason is not Reason.PROTOCOL or kept.answered:
                     raise
         return await self._timed(await self._connect(port), request)
 

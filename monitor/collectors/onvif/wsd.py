@@ -188,3 +188,53 @@ class _Listening:
 
     async def __aexit__(self, *error: object) -> None:
         asyncio.get_running_loop().remove_reader(self._sock.fileno())
+
+
+class BootAsker:
+    """Asks single devices for their boot count beside a poll. Nobody waits for the answer."""
+
+    def __init__(self, rng: random.Random, port: int) -> None:
+        self._rng = rng
+        self._port = port
+        self._asked: dict[str, tuple[str, asyncio.Future[int]]] = {}
+        """The message that each address was sent, and what becomes of it."""
+        self._sock: socket.socket | None = None
+
+    def start(self) -> None:
+        self._sock = sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.bind(("0.0.0.0", 0))  # noqa: S104 - answers come to whichever address they were asked from
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._readable)
+
+    def stop(self) -> None:
+        if self._sock is not None:
+            asyncio.get_running_loop().remove_reader(self._sock.fileno())
+            self._sock.close()
+            self._sock = None
+        self._asked.clear()
+
+    def ask(self, address: str) -> asyncio.Future[int]:
+        """Done once the device has told its count. ``forget`` it in any case."""
+        future = asyncio.get_running_loop().create_future()
+        if self._sock is not None and ":" not in address:
+            message = f"urn:uuid:{uuid.UUID(int=self._rng.getrandbits(128), version=4)}"
+            self._asked[address] = message, future
+            with suppress(OSError):
+                self._sock.sendto(probe_message(message), (address, self._port))
+        return future
+
+    def forget(self, address: str) -> None:
+        self._asked.pop(address, None)
+
+    def _readable(self) -> None:
+        for _ in range(16):
+            try:
+                data, sender = self._sock.recvfrom(_MAX_ANSWER) if self._sock else (b"", ("", 0))
+            except OSError:
+                return
+            message, future = self._asked.get(sender[0], ("", None))
+            if future is None or future.done():
+                continue
+            match = parse_match(data, message, sender[0])
+            if match is not None and match.boot is not None:
+                future.set_result(match.boot)

@@ -1,0 +1,186 @@
+"""Curing from afar: reboot a camera by ONVIF, or take its power away and give it back by its PoE port.
+
+Off unless asked for; ``dry_run`` only writes down what would have been done. Whatever is done stays within
+limits per device and in all, never happens inside maintenance, is in the ledger *before* it happens (a crash
+cannot make it happen twice), and counts as a cure only when a key frame proves it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pydantic import Field
+
+from monitor.clock import Clock
+from monitor.collectors.http1 import WireError
+from monitor.model import Device, DeviceId, Target, WallMs
+from monitor.settings import Duration, Section
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+
+
+class Mode(StrEnum):
+    OFF = "off"
+    DRY_RUN = "dry_run"
+    ON = "on"
+
+
+class Action(StrEnum):
+    REBOOT = "reboot"
+    POE_CYCLE = "poe_cycle"
+
+
+class Step(StrEnum):
+    """What is written down, in the order in which it can happen."""
+
+    DRY_RUN = "dry_run"
+    HELD = "held"
+    """Not done; ``detail`` says why."""
+    ASKED = "asked"
+    """Written before the request is sent: from here on it counts against the limits."""
+    ACCEPTED = "accepted"
+    UNSURE = "unsure"
+    """The request went out and no answer came: it may have been heard. It is not sent again."""
+    REFUSED = "refused"
+    CURED = "cured"
+    NOT_CURED = "not_cured"
+
+
+class RemedySettings(Section):
+    """``[remedies]``"""
+
+    mode: Mode = Mode.OFF
+    per_device_per_day: int = Field(default=1, ge=1)
+    all_per_hour: int = Field(default=10, ge=1)
+    settle: Duration = 60.0
+    """How long a device is left alone after the request."""
+    patience: Duration = 300.0
+    """How long after that a key frame may take to come."""
+    again: Duration = 15.0
+    """Between two looks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedied:
+    """The ledger's record of one step."""
+
+    device: DeviceId
+    at: WallMs
+    action: Action
+    step: Step
+    rule: str
+    detail: str = ""
+
+    sql = "INSERT INTO remedy (device, at, action, step, rule, detail) VALUES (?,?,?,?,?,?)"
+
+    def values(self) -> tuple[Any, ...]:
+        return self.device, self.at, self.action.value, self.step.value, self.rule, self.detail
+
+
+def recent(db: sqlite3.Connection, now: WallMs) -> list[Remedied]:
+    """The steps of the last day: after a restart the limits still know of them."""
+    rows = db.execute(
+        "SELECT device, at, action, step, rule, detail FROM remedy WHERE at > ? ORDER BY at", (now - _DAY_MS,)
+    )
+    return [
+        Remedied(DeviceId(device), WallMs(at), Action(action), Step(step), rule, detail)
+        for device, at, action, step, rule, detail in rows
+    ]
+
+
+class Actor(Protocol):
+    """Carries out one sort of action, once.
+
+    True when the device took it, False when nobody can tell (no answer). ``WireError`` when it certainly
+    was not carried out.
+    """
+
+    async def act(self, target: Target) -> bool: ...
+
+
+Journal = Callable[[Remedied], Awaitable[None]]
+"""Writes a step to the ledger; returns when it is durable."""
+Proof = Callable[[Target], Awaitable[bool]]
+"""Has the device shown a key frame just now?"""
+
+
+class Remedies:
+    def __init__(
+        self,
+        settings: RemedySettings,
+        actors: Mapping[Action, Actor],
+        proof: Proof,
+        in_maintenance: Callable[[Device], bool],
+        journal: Journal,
+        clock: Clock,
+        history: Iterable[Remedied] = (),
+    ) -> None:
+        self._settings = settings
+        self._actors = actors
+        self._proof = proof
+        self._in_maintenance = in_maintenance
+        self._journal = journal
+        self._clock = clock
+        self._asked = [(r.at, r.device) for r in history if r.step is Step.ASKED]
+        self._under_way: set[DeviceId] = set()
+
+    async def apply(self, target: Target, action: Action, rule: str) -> Step:
+        """Tries to cure ``target``; returns the last step taken. ``rule`` is what asked for it."""
+        device = target.device
+        if self._settings.mode is Mode.OFF:
+            return Step.HELD
+        why = self._held(device, action)
+        if why:
+            return await self._note(device, action, Step.HELD, rule, why)
+        if self._settings.mode is Mode.DRY_RUN:
+            return await self._note(device, action, Step.DRY_RUN, rule)
+        self._under_way.add(device.id)
+        try:
+            return await self._carry_out(target, action, rule)
+        finally:
+            self._under_way.discard(device.id)
+
+    def _held(self, device: Device, action: Action) -> str:
+        """Why nothing may be done now; empty when it may."""
+        now, settings = self._clock.now().wall, self._settings
+        self._asked = [(at, id_) for at, id_ in self._asked if at > now - _DAY_MS]
+        if action not in self._actors:
+            return "this action is not configured"
+        if device.id in self._under_way:
+            return "a remedy of this device is under way"
+        if self._in_maintenance(device):
+            return "in maintenance"
+        if sum(id_ == device.id for _, id_ in self._asked) >= settings.per_device_per_day:
+            return f"the limit of {settings.per_device_per_day} per device and day is reached"
+        if sum(at > now - _HOUR_MS for at, _ in self._asked) >= settings.all_per_hour:
+            return f"the limit of {settings.all_per_hour} in all per hour is reached"
+        return ""
+
+    async def _carry_out(self, target: Target, action: Action, rule: str) -> Step:
+        device, settings = target.device, self._settings
+        self._asked.append((self._clock.now().wall, device.id))
+        await self._note(device, action, Step.ASKED, rule)
+        try:
+            taken = await self._actors[action].act(target)
+        except WireError as error:
+            return await self._note(device, action, Step.REFUSED, rule, error.detail)
+        await self._note(device, action, Step.ACCEPTED if taken else Step.UNSURE, rule)
+        await asyncio.sleep(settings.settle)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + settings.patience
+        while True:
+            if await self._proof(target):
+                return await self._note(device, action, Step.CURED, rule, f"repaired by {action.value}")
+            if loop.time() >= until:
+                return await self._note(device, action, Step.NOT_CURED, rule, "no key frame came")
+            await asyncio.sleep(settings.again)
+
+    async def _note(self, device: Device, action: Action, step: Step, rule: str, detail: str = "") -> Step:
+        await self._journal(Remedied(device.id, self._clock.now().wall, action, step, rule, detail))
+        return step

@@ -1,0 +1,250 @@
+"""Remedies: within their limits, written down first, once on the wire, and proven by a key frame."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import ManualClock, SystemClock
+from monitor.collectors.credentials import BackOff, Credential
+from monitor.collectors.http1 import WireError
+from monitor.collectors.onvif.talk import Endpoint
+from monitor.model import Device, Reason, Target, WallMs
+from monitor.remedies import Action, Mode, Remedied, Remedies, RemedySettings, Step, recent
+from monitor.remedy_actors import OnvifReboot, PoeCycle, PoePort, shows_key_frame
+from monitor.secrets import Secret
+from monitor.simulate.camera import SimCamera
+from monitor.simulate.cameras import CameraServer
+from monitor.simulate.faults import Fault
+from monitor.storage.ledger.schema import migrate
+from monitor.storage.ledger.writer import commit, connect
+from tests.camera_support import PASSWORD, USER, cameras, env, fleet, target
+from tests.test_rtsp_proof import collector as rtsp_collector
+
+
+class Counting:
+    """Stands for a wire: counts what would be sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def act(self, target: Target) -> bool:
+        self.sent.append(target.ip)
+        return True
+
+
+class Books:
+    """A journal that remembers, and the remedies that write to it."""
+
+    def __init__(self, mode: Mode = Mode.ON, **more: object) -> None:
+        self.steps: list[Remedied] = []
+        self.clock = ManualClock()
+        self.wire = Counting()
+        self.maintenance: set[str] = set()
+        self.settings = RemedySettings.model_validate(
+            {"mode": mode, "settle": "0s", "patience": "0s", **more}
+        )
+        self.remedies = self.anew([])
+
+    def anew(self, history: list[Remedied]) -> Remedies:
+        async def proof(target: Target) -> bool:
+            return True
+
+        return Remedies(
+            self.settings,
+            {Action.REBOOT: self.wire},
+            proof,
+            self._maintained,
+            self.journal,
+            self.clock,
+            history,
+        )
+
+    def _maintained(self, device: Device) -> bool:
+        return device.id in self.maintenance
+
+    async def journal(self, step: Remedied) -> None:
+        self.steps.append(step)
+
+
+async def test_off_does_nothing_and_a_dry_run_only_writes_down() -> None:
+    off, dry = Books(Mode.OFF), Books(Mode.DRY_RUN)
+    assert await off.remedies.apply(target("10.0.0.1"), Action.REBOOT, "r") is Step.HELD
+    assert await dry.remedies.apply(target("10.0.0.1"), Action.REBOOT, "r") is Step.DRY_RUN
+    assert (off.wire.sent, dry.wire.sent) == ([], [])
+    assert (off.steps, [s.step for s in dry.steps]) == ([], [Step.DRY_RUN])
+
+
+async def test_each_step_is_written_and_the_request_before_it_is_sent() -> None:
+    books = Books()
+    assert await books.remedies.apply(target("10.0.0.1"), Action.REBOOT, "no video") is Step.CURED
+    assert [s.step for s in books.steps] == [Step.ASKED, Step.ACCEPTED, Step.CURED]
+
+    class NoDisk(Exception):
+        pass
+
+    async def full(step: Remedied) -> None:
+        raise NoDisk
+
+    books.remedies._journal = full
+    with pytest.raises(NoDisk):
+        await books.remedies.apply(target("10.0.0.2"), Action.REBOOT, "no video")
+    assert books.wire.sent == ["10.0.0.1"]
+
+
+async def test_limits_hold_per_device_and_in_all_and_over_a_restart() -> None:
+    books = Books(per_device_per_day=1, all_per_hour=3)
+    assert await books.remedies.apply(target("10.0.0.1"), Action.REBOOT, "r") is Step.CURED
+    assert await books.remedies.apply(target("10.0.0.1"), Action.REBOOT, "r") is Step.HELD
+    again = books.anew(list(books.steps))
+    assert await again.apply(target("10.0.0.1"), Action.REBOOT, "r") is Step.HELD
+    for host in (2, 3):
+        assert await again.apply(target(f"10.0.0.{host}"), Action.REBOOT, "r") is Step.CURED
+    assert await again.apply(target("10.0.0.4"), Action.REBOOT, "r") is Step.HELD
+    books.clock.advance(3_600_001)
+    assert await again.apply(target("10.0.0.4"), Action.REBOOT, "r") is Step.CURED
+    assert await again.apply(target("10.0.0.1"), Action.REBOOT, "r") is Step.HELD
+    books.clock.advance(86_400_000)
+    assert await again.apply(target("10.0.0.1"), Action.REBOOT, "r") is Step.CURED
+    assert books.wire.sent == ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.1"]
+
+
+async def test_nothing_is_done_inside_maintenance() -> None:
+    books = Books()
+    books.maintenance.add("10.0.0.1")
+    assert await books.remedies.apply(target("10.0.0.1"), Action.REBOOT, "r") is Step.HELD
+    assert (books.wire.sent, books.steps[-1].detail) == ([], "in maintenance")
+
+
+def test_the_ledger_tells_the_last_day(tmp_path: Path) -> None:
+    db = connect(tmp_path / "ledger.db")
+    try:
+        migrate(db)
+        day = 86_400_000
+        device = target("10.0.0.1").device.id
+        old, new = (
+            Remedied(device, WallMs(at), Action.REBOOT, Step.ASKED, "r", "x") for at in (1, day + 500)
+        )
+        commit(db, [old, new])
+        assert recent(db, WallMs(day + 1000)) == [new]
+    finally:
+        db.close()
+
+
+def reboot(server: CameraServer, timeout_s: float = 2.0) -> OnvifReboot:
+    account = Credential("fleet", USER, Secret(PASSWORD), SystemClock(), BackOff())
+    path = "/onvif/device_service"
+    return OnvifReboot(lambda device: account, Endpoint(server.ports.http, path), env(), timeout_s)
+
+
+def on_the_wire(camera: SimCamera) -> int:
+    return camera.seen.reboots
+
+
+@pytest.mark.parametrize("fault", [Fault.NONE, Fault.REBOOTING, Fault.CLOSE_EACH])
+async def test_exactly_one_reboot_goes_out_whatever_the_connection_does(fault: Fault) -> None:
+    async with fleet(4) as server:  # the fourth wants HTTP Digest
+        server.fleet.reboot_s = 0.05
+        for camera in cameras(server):
+            camera.fault = fault
+            taken = await reboot(server).act(target(camera.address))
+            assert on_the_wire(camera) == 1
+            assert taken is (fault is not Fault.REBOOTING)
+
+
+async def test_a_refused_password_reboots_nothing() -> None:
+    async with fleet(1) as server:
+        camera = cameras(server)[0]
+        camera.fault = Fault.WRONG_PASSWORD
+        with pytest.raises(WireError) as refused:
+            await reboot(server).act(target(camera.address))
+        assert (refused.value.reason, on_the_wire(camera)) == (Reason.AUTH, 0)
+
+
+async def test_a_cure_is_proven_by_a_key_frame(tmp_path: Path) -> None:
+    async with fleet(2) as server:
+        server.fleet.reboot_s = 0.2
+        cured, dead = cameras(server)
+        rtsp = rtsp_collector(server, tmp_path, timeout="1s")
+        books = Books(patience="1s", again="200ms")
+
+        async def proof(target: Target) -> bool:
+            return await shows_key_frame(rtsp, target, 2.0)
+
+        remedies = Remedies(
+            books.settings,
+            {Action.REBOOT: reboot(server)},
+            proof,
+            lambda d: False,
+            books.journal,
+            books.clock,
+        )
+        cured.fault = Fault.REBOOTING
+        assert await remedies.apply(target(cured.address), Action.REBOOT, "no video") is Step.CURED
+        dead.fault = Fault.NO_FRAMES
+        assert await remedies.apply(target(dead.address), Action.REBOOT, "no video") is Step.NOT_CURED
+        steps = [(s.device, s.step) for s in books.steps]
+        assert steps == [
+            (cured.address, Step.ASKED),
+            (cured.address, Step.UNSURE),
+            (cured.address, Step.CURED),
+            (dead.address, Step.ASKED),
+            (dead.address, Step.ACCEPTED),
+            (dead.address, Step.NOT_CURED),
+        ]
+        assert (on_the_wire(cured), on_the_wire(dead)) == (1, 1)
+
+
+@pytest.fixture
+def switch(tmp_path: Path) -> Iterator[int]:
+    """A real agent whose port 7 may be written: Net-SNMP's, with the object put in by ``override``."""
+    if shutil.which("snmpd", path="/usr/sbin:/usr/bin") is None:
+        pytest.skip("needs the Debian package snmpd")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = tmp_path / "snmpd.conf"
+    config.write_text(
+        "rwcommunity secret 127.0.0.1\noverride -rw .1.3.6.1.2.1.105.1.1.1.3.1.7 integer 1\n"
+        f"agentaddress udp:127.0.0.1:{port}\n"
+    )
+    command = [
+        "snmpd",
+        "-f",
+        "-C",
+        "-c",
+        str(config),
+        "-p",
+        str(tmp_path / "pid"),
+        "-Lf",
+        str(tmp_path / "log"),
+    ]
+    process = subprocess.Popen(
+        command, env={"PATH": "/usr/sbin:/usr/bin", "SNMP_PERSISTENT_DIR": str(tmp_path)}
+    )
+    with process:
+        yield port
+        process.kill()
+
+
+async def test_a_port_is_taken_off_power_and_gets_it_back(switch: int) -> None:
+    seven = PoePort("127.0.0.1", "1.7")
+    cycle = PoeCycle(lambda device: seven, Secret("secret"), 0.1, 1.0, switch)
+    for _ in range(50):  # the agent needs a moment to open its port
+        if await cycle._set(seven, 1):
+            break
+        await asyncio.sleep(0.1)
+    assert await cycle.act(target("10.0.0.1"))
+    assert await cycle._set(seven, 1)
+    missing = PoeCycle(lambda device: PoePort("127.0.0.1", "1.8"), Secret("secret"), 0.1, 1.0, switch)
+    with pytest.raises(WireError):
+        await missing.act(target("10.0.0.1"))
+    nowhere = PoeCycle(lambda device: None, Secret("secret"))
+    with pytest.raises(WireError, match="no PoE port"):
+        await nowhere.act(target("10.0.0.1"))
