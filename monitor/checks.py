@@ -42,21 +42,35 @@ class Checks:
         self.failures = 0
         """Rounds that a collector broke off by an exception: a bug of ours, and its devices unmeasured."""
 
-    async def configure(
-        self, settings: Mapping[str, CheckSettings], devices: Mapping[DeviceId, Device]
-    ) -> None:
-        """Start new collectors, restart changed ones, stop those that nothing uses any more."""
-        self._devices = devices
-        old, self._settings = self._settings, settings
-        gone = [name for name in self._collectors if settings.get(name) != old.get(name)]
-        for name in gone:
-            await self._collectors.pop(name).stop()
-        for name, section in settings.items():
-            if name not in self._collectors:
-                collector = collector_class(name)(section, self._env)
-                await collector.start()
-                self._collectors[name] = collector
-        self._resolver.watch({device.address for device in devices.values()})
+    async def prepare(self, settings: Mapping[str, CheckSettings]) -> dict[str, Collector]:
+        """Start the collectors that ``settings`` need anew. Raises what they raise, and changes nothing."""
+        fresh: dict[str, Collector] = {}
+        try:
+            for name, section in settings.items():
+                if name not in self._collectors or self._settings.get(name) != section:
+                    collector = collector_class(name)(section, self._env)
+                    await collector.start()
+                    fresh[name] = collector
+        except BaseException:
+            for collector in fresh.values():
+                await collector.stop()
+            raise
+        return fresh
+
+    def configure(
+        self,
+        settings: Mapping[str, CheckSettings],
+        devices: Mapping[DeviceId, Device],
+        fresh: Mapping[str, Collector],
+    ) -> list[Collector]:
+        """Go on with these, at once; answers with the collectors that are to be stopped now."""
+        self._devices, self._settings = devices, settings
+        replaced = [
+            self._collectors.pop(name)
+            for name in list(self._collectors)
+            if name in fresh or name not in settings
+        ]
+        self._collectors.update(fresh)
         self._schedule.load(
             {
                 name: (section.interval, [d.id for d in devices.values() if name in d.checks])
@@ -64,6 +78,7 @@ class Checks:
             },
             self._env.clock.now(),
         )
+        return replaced
 
     def start_rounds(self) -> None:
         """Begin what is due now. Call every tenth of a second or so."""
@@ -73,25 +88,36 @@ class Checks:
             task.add_done_callback(self._rounds.discard)
 
     async def _carry_out(self, round_: Round) -> None:
-        collector, settings = self._collectors[round_.check], self._settings[round_.check]
-        targets, unresolved = self._targets(round_)
-        if unresolved:
-            self._deliver(unresolved)
         started = asyncio.get_running_loop().time()
-        length = settings.interval if round_.slot is not None else _QUICK_ROUND_S
         try:
-            deadline = started + length
-            async for results in collector.collect(targets, deadline):
+            collector, settings = self._collectors[round_.check], self._settings[round_.check]
+            targets, unresolved = self._targets(round_)
+            if unresolved:
+                self._deliver(unresolved)
+            length = settings.interval if round_.slot is not None else _QUICK_ROUND_S
+            async for results in collector.collect(targets, started + length):
                 self._deliver(results)
         except Exception:
-            self.failures += 1
-            log.exception("round broken off", check=round_.check, devices=len(targets))
+            self._broken_off(round_)
         finally:
             self._schedule.done(round_)
             if round_.slot is not None:
                 self._took.setdefault(round_.check, deque(maxlen=_ROUNDS_KEPT)).append(
                     asyncio.get_running_loop().time() - started
                 )
+
+    def _broken_off(self, round_: Round) -> None:
+        """Whatever the reason, its devices were not measured, and must not seem to be as they were."""
+        self.failures += 1
+        log.exception("round broken off", check=round_.check, devices=len(round_.devices))
+        now = self._env.clock.now().wall
+        detail = f"our {round_.check} check broke off"
+        try:
+            self._deliver(
+                [Result(id_, round_.check, now, Reason.OWN_LOSS, (), detail) for id_ in round_.devices]
+            )
+        except Exception:
+            log.exception("its devices could not be booked as unmeasured", check=round_.check)
 
     def _targets(self, round_: Round) -> tuple[list[Target], list[Result]]:
         targets: list[Target] = []

@@ -25,13 +25,14 @@ from monitor.collectors.base import Collector, Env
 from monitor.config import Config, ConfigError, load
 from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
-from monitor.deliveries import Deliveries
+from monitor.deliveries import Deliveries, open_channels
 from monitor.model import IncidentId, Instant, Result, Target, WallMs
 from monitor.pipeline import Pipeline, Plan, Step
 from monitor.points import incident_point, rate_points, self_points
 from monitor.resolve import Resolver
 from monitor.resume import Saved, resume
 from monitor.schedule import Schedule
+from monitor.secrets import SecretError
 from monitor.sight import SightWatch, default_route, open_eyes, reference_devices
 from monitor.status import snapshot
 from monitor.storage.ledger import Ledger
@@ -44,6 +45,8 @@ log = structlog.get_logger(room="daemon")
 _TICK_S = 0.1
 _ALIVE_S = 5.0
 _POINTS_S = 30.0
+_STOP_S = 2.0
+"""At the end: what sends under way get, and what the disk gets."""
 _STEP_MS = 5000
 """A change of the machine's clock beyond this is a step, not a correction."""
 
@@ -85,6 +88,7 @@ class Daemon:
             {"status": self._cmd_status, "ack": self._cmd_ack, "reload": self._cmd_reload},
         )
         self._sight_task: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
         self.started = now
 
     def _new_uplink(self, config: Config) -> Uplink:
@@ -95,14 +99,15 @@ class Daemon:
     # ---------------------------------------------------------------- life
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
-        await self.start()
-        ready()
-        jobs = [
-            asyncio.create_task(self._keep(self._tick), name="tick"),
-            asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
-            asyncio.create_task(self._keep(self._write_points), name="points"),
-        ]
+        jobs: list[asyncio.Task[None]] = []
         try:
+            await self.start()
+            ready()
+            jobs += [
+                asyncio.create_task(self._keep(self._tick), name="tick"),
+                asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
+                asyncio.create_task(self._keep(self._write_points), name="points"),
+            ]
             await self._stopping.wait()
         finally:
             for job in jobs:
@@ -119,14 +124,15 @@ class Daemon:
         self.ledger.start()
         now = self.clock.now()
         self.ledger.write([RunStarted(self._run_id, now.wall, __version__)])
-        await self.deliveries.start(config)
+        await self.deliveries.start(config, open_channels(config))
         self._carry(self.pipeline.begin())
         self.deliveries.take_up(self._saved.pending)
         self.sink.devices_changed(config.inventory.devices)
         await self.sink.start()
         self._eyes = await open_eyes(Env(self.clock, self._rng))
         self.uplink.has_references = bool(self._references) and self._eyes is not None
-        await self.checks.configure(config.checks, config.inventory.devices)
+        fresh = await self.checks.prepare(config.checks)
+        self.checks.configure(config.checks, config.inventory.devices, fresh)
         self._watch_sight()
         gc.collect()
         gc.freeze()  # the inventory and the libraries are here to stay: no full collection walks them again
@@ -135,15 +141,14 @@ class Daemon:
     async def _close(self) -> None:
         if self._sight_task is not None:
             self._sight_task.cancel()
+        await self.checks.stop()
         if self._eyes is not None:
             await self._eyes.stop()
-        await self.control.stop()
-        await self.checks.stop()
         self.resolver.close()
-        await self.deliveries.stop(2.0)
+        # Side by side, since whoever stops us does not wait for long.
+        await asyncio.gather(self.control.stop(), self.deliveries.stop(_STOP_S), self.sink.stop())
         self.ledger.write([RunAlive(self._run_id, self.clock.now().wall, stopped=True)])
-        await self.sink.stop()
-        await self.ledger.stop()
+        await self.ledger.stop(_STOP_S)
         log.info("stopped")
 
     async def _keep(self, job: Callable[[], Awaitable[None]]) -> None:
@@ -264,29 +269,57 @@ class Daemon:
     async def _cmd_reload(self, arguments: dict[str, Any]) -> Any:
         return await self.reload()
 
-    async def reload(self) -> dict[str, int]:
+    async def reload(self) -> dict[str, Any]:
         """Read, validate, swap. On an error the old configuration goes on, and ``ControlError`` says why."""
-        loop = asyncio.get_running_loop()
-        try:
-            config = await loop.run_in_executor(None, load, self.config.path)
-        except ConfigError as error:
-            log.error("reload refused, the old configuration goes on", problems=len(error.problems))
-            raise ControlError(str(error)) from error
-        before, after = self.config.inventory.devices, config.inventory.devices
+        async with self._reloading:
+            try:
+                return await self._reload()
+            except (ConfigError, SecretError, OSError) as error:
+                log.error("reload refused, the old configuration goes on", why=str(error))
+                raise ControlError(str(error)) from error
+
+    async def _reload(self) -> dict[str, Any]:
+        old, config = self.config, await asyncio.to_thread(load, self.config.path)
+        # Whatever can fail comes first, and changes nothing.
+        channels = open_channels(config)
+        fresh = await self.checks.prepare(config.checks)
+        before, after = old.inventory.devices, config.inventory.devices
         self.config = config
-        self.uplink = self._new_uplink(config)
-        await self.deliveries.reconfigure(config)
+        self._renew_uplink(old, config)
         self.sink.devices_changed(after)
         self._carry(self.pipeline.reload(_plan(config), self.uplink, self.clock.now()))
-        await self.checks.configure(config.checks, after)
+        replaced = self.checks.configure(config.checks, after, fresh)
         self._watch_sight()
+        for collector in replaced:
+            await collector.stop()
+        await self.deliveries.reconfigure(channels)
         result = {
             "added": len(after.keys() - before.keys()),
             "removed": len(before.keys() - after.keys()),
             "changed": sum(1 for id_ in after.keys() & before.keys() if after[id_] != before[id_]),
+            "restart_for": _only_by_restart(old, config),
         }
         log.info("reloaded", **result)
         return result
+
+    def _renew_uplink(self, old: Config, config: Config) -> None:
+        """What is known of our sight stays, unless it is now judged by other things."""
+        references = [device.address for device in self._references]
+        uplink = self._new_uplink(config)
+        same = references == [device.address for device in self._references]
+        if not same or old.daemon.uplink != config.daemon.uplink:
+            self.uplink = uplink
+
+
+def _only_by_restart(old: Config, new: Config) -> list[str]:
+    """Sections that have changed and are only read at start-up."""
+    before, after = old.daemon, new.daemon
+    changed = [
+        f"daemon.{name}"
+        for name in ("language", "timezone", "state_dir", "run_dir", "log")
+        if getattr(before, name) != getattr(after, name)
+    ]
+    return changed + (["sink"] if old.sink != new.sink else [])
 
 
 def _plan(config: Config) -> Plan:

@@ -6,8 +6,11 @@ twice after a crash than not at all.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Iterable, Sequence
+
+import structlog
 
 from monitor.clock import Clock
 from monitor.config import Config
@@ -18,6 +21,8 @@ from monitor.notifiers.notice import OutboxEntry, SendResult
 from monitor.notifiers.settings import Channel, open_channel
 from monitor.storage.ledger import Ledger
 from monitor.storage.ledger.records import DeliveryTried, MessageDone, Record
+
+log = structlog.get_logger(room="deliveries")
 
 
 class Deliveries:
@@ -35,24 +40,34 @@ class Deliveries:
         self._rng = rng
         self._on_health = on_health
         self._courier = Courier()
+        self._starting: asyncio.Task[None] | None = None
         self._lanes: Lanes | None = None
         self._uncommitted: dict[int, OutboxEntry] = {}
 
-    async def start(self, config: Config) -> None:
+    async def start(self, config: Config, channels: Sequence[Channel]) -> None:
+        """Messages are taken at once; they go out as soon as the courier is ready, which takes a second."""
         daemon = config.daemon
-        await self._courier.start()
+        self._starting = asyncio.create_task(self._start_courier(), name="courier start")
         self._lanes = Lanes(
             self._courier, self, self._clock, self._rng, daemon.language, daemon.zone, self._health
         )
-        await self._lanes.configure(_open(config))
+        await self._lanes.configure(channels)
 
-    async def reconfigure(self, config: Config) -> None:
+    async def _start_courier(self) -> None:
+        try:
+            await self._courier.start()
+        except TimeoutError:
+            log.error("the courier does not start: messages wait, it is tried again")
+
+    async def reconfigure(self, channels: Sequence[Channel]) -> None:
         if self._lanes is not None:
-            await self._lanes.configure(_open(config))
+            await self._lanes.configure(channels)
 
     async def stop(self, timeout_s: float) -> None:
         if self._lanes is not None:
             await self._lanes.stop(timeout_s)
+        if self._starting is not None:
+            self._starting.cancel()
         await self._courier.stop()
 
     def take_up(self, pending: Iterable[OutboxEntry]) -> None:
@@ -114,5 +129,6 @@ class Deliveries:
         )
 
 
-def _open(config: Config) -> list[Channel]:
+def open_channels(config: Config) -> list[Channel]:
+    """The channels with their secrets; ``SecretError`` when one cannot be read."""
     return [open_channel(name, settings) for name, settings in config.channels.items()]

@@ -5,15 +5,15 @@ Names and fields are those of docs/metrics.md.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from monitor.alerts.incident import Incident
-from monitor.model import Device, Point, Reading, Reason, Result, Standing, State, WallMs
+from monitor.model import Device, Point, Reading, Reason, Result, State, WallMs
 from monitor.pipeline import Pipeline
 from monitor.states import Track
 from monitor.storage.tables import STATE_CODES
+from monitor.tally import Count
 
 if TYPE_CHECKING:
     from monitor.daemon import Daemon
@@ -32,13 +32,12 @@ def rate_points(pipeline: Pipeline, at: WallMs) -> list[Point]:
     ]
 
 
-def _fields(tally: Counter[Standing]) -> Iterable[tuple[str, float | int]]:
-    online, offline = tally[Standing.ONLINE], tally[Standing.OFFLINE]
-    yield "online", online
-    yield "counted", online + offline
-    yield "unmeasured", tally[Standing.PENDING] + tally[Standing.LEFT_OUT]
-    if online + offline:
-        yield "rate", 100.0 * online / (online + offline)
+def _fields(count: Count) -> Iterable[tuple[str, float | int]]:
+    yield "online", count.online
+    yield "counted", count.counted
+    yield "unmeasured", count.unmeasured
+    if count.counted:
+        yield "rate", 100.0 * count.online / count.counted
 
 
 def incident_point(incident: Incident, at: WallMs) -> Point:

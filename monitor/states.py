@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from pydantic import Field
 
@@ -386,7 +387,7 @@ class States:
                 if track.waiting_since is not None:
                     self._judge(track, now, changes)
         if self._unmeasured:
-            for device in [key for key, until in self._unmeasured.items() if until <= now.mono]:
+            for device in self._overdue(now):
                 del self._unmeasured[device]
                 track = self.tracks[device]
                 track.pending = False
@@ -395,6 +396,11 @@ class States:
                     Transition(device, unknown, unknown, track.since, track.reason, was_pending=True)
                 )
         return changes
+
+    def _overdue(self, now: Instant) -> list[DeviceId]:
+        """They were put down in the order of their time: looking on ends at the first that has some left."""
+        waiting = self._unmeasured.items()
+        return [key for key, _ in takewhile(lambda item: item[1] <= now.mono, waiting)]
 
     def lose_sight(self, since: WallMs, now: Instant) -> Changes:
         """Our own uplink is lost since then: nothing is known of any device any more."""
@@ -418,8 +424,11 @@ class States:
         """A stretch of time was not measured (suspended machine, clock set forward): begin anew."""
         changes = Changes()
         for track in self.tracks.values():
+            track.failing = None
+            self._forget(track)
             self._move_unknown(track, since, reason, changes)
-        self.start(now)
+        if not self.blind:
+            self.start(now)
         return changes
 
     def _move_unknown(self, track: Track, since: WallMs, reason: Reason, changes: Changes) -> None:

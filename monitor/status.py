@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from monitor.alerts.facts import offline_of
-from monitor.model import Standing, State
-from monitor.tally import CAMERAS
+from monitor.model import State
+from monitor.tally import CAMERAS, Count
 
 if TYPE_CHECKING:
     from monitor.daemon import Daemon
@@ -31,7 +30,7 @@ def snapshot(daemon: Daemon) -> dict[str, Any]:
         "blind": pipeline.states.blind,
         "devices": len(pipeline.states.tracks),
         "states": {state.value: count for state, count in tally.states.items() if count},
-        "cameras": _rate(tally.scopes.get(CAMERAS, Counter())),
+        "cameras": _rate(tally.scopes.get(CAMERAS, Count())),
         "areas": [
             {"area": scope.name, **_rate(counts)}
             for scope, counts in tally.scopes.items()
@@ -103,10 +102,5 @@ def snapshot(daemon: Daemon) -> dict[str, Any]:
     }
 
 
-def _rate(tally: Counter[Standing]) -> dict[str, int]:
-    online, offline = tally[Standing.ONLINE], tally[Standing.OFFLINE]
-    return {
-        "online": online,
-        "counted": online + offline,
-        "unmeasured": tally[Standing.PENDING] + tally[Standing.LEFT_OUT],
-    }
+def _rate(count: Count) -> dict[str, int]:
+    return {"online": count.online, "counted": count.counted, "unmeasured": count.unmeasured}

@@ -4,7 +4,8 @@ hundred thousand devices costs as much as one about a hundred."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from monitor.model import Device, DeviceId, Kind, Standing, State
@@ -12,7 +13,7 @@ from monitor.states import States, Transition
 
 
 class Scope(NamedTuple):
-    """``kind`` all (cameras), area, site or key_sites: those hold cameras; or kind: all devices of one."""
+    """``kind`` is all, area, site or key_sites, which hold cameras; or kind: all devices of one kind."""
 
     kind: str
     name: str = ""
@@ -21,30 +22,54 @@ class Scope(NamedTuple):
 CAMERAS = Scope("all")
 
 
+@dataclass(slots=True)
+class Count:
+    online: int = 0
+    offline: int = 0
+    unmeasured: int = 0
+
+    @property
+    def counted(self) -> int:
+        return self.online + self.offline
+
+    def add(self, standing: Standing, number: int) -> None:
+        if standing is Standing.ONLINE:
+            self.online += number
+        elif standing is Standing.OFFLINE:
+            self.offline += number
+        else:
+            self.unmeasured += number
+
+
 class Tally:
     def __init__(self, states: States) -> None:
-        self.scopes: dict[Scope, Counter[Standing]] = {}
-        self.states: Counter[State] = Counter()
+        self.scopes: dict[Scope, Count] = {}
+        self.states: Counter[State] = Counter(track.state for track in states.tracks.values())
         self.offline: dict[DeviceId, None] = {}
         """In the order in which they fell."""
-        self._scopes_of: dict[DeviceId, tuple[Scope, ...]] = {}
-        self._devices: Mapping[DeviceId, Device] = states.devices
-        shared: dict[tuple[Scope, ...], tuple[Scope, ...]] = {}
-        for device in states.devices.values():
-            scopes = _scopes(device)
-            self._scopes_of[device.id] = shared.setdefault(scopes, scopes)
-            state, _ = states.state(device.id)
-            self.states[state] += 1
-            if state.offline:
+        self._counts_of: dict[DeviceId, tuple[Count, ...]] = {}
+        shared: dict[Scopes, tuple[Count, ...]] = {}
+        for track in states.tracks.values():
+            device, standing = track.device, Standing.of(track.state, track.pending)
+            counts = self._counts_of[device.id] = self._counts(device, shared)
+            if standing is Standing.OFFLINE:
                 self.offline[device.id] = None
-            for scope in scopes:
-                self.scopes.setdefault(scope, Counter())[states.standing(device.id)] += 1
+            for count in counts:
+                count.add(standing, 1)
+
+    def _counts(self, device: Device, shared: dict[Scopes, tuple[Count, ...]]) -> tuple[Count, ...]:
+        scopes = _scopes(device)
+        counts = shared.get(scopes)
+        if counts is None:
+            counts = shared[scopes] = tuple(self.scopes.setdefault(scope, Count()) for scope in scopes)
+        return counts
 
     def apply(self, transitions: Iterable[Transition]) -> None:
         """The states have changed like this."""
         for t in transitions:
-            self.states[t.before] -= 1
-            self.states[t.after] += 1
+            if t.before is not t.after:
+                self.states[t.before] -= 1
+                self.states[t.after] += 1
             before, after = t.standing_before, t.standing
             if before is after:
                 continue
@@ -52,13 +77,15 @@ class Tally:
                 self.offline[t.device] = None
             elif before is Standing.OFFLINE:
                 self.offline.pop(t.device, None)
-            for scope in self._scopes_of[t.device]:
-                counts = self.scopes[scope]
-                counts[before] -= 1
-                counts[after] += 1
+            for count in self._counts_of[t.device]:
+                count.add(before, -1)
+                count.add(after, 1)
 
 
-def _scopes(device: Device) -> tuple[Scope, ...]:
+Scopes = tuple[Scope, ...]
+
+
+def _scopes(device: Device) -> Scopes:
     scopes = [Scope("kind", device.kind.value)]
     if device.kind is Kind.CAMERA:
         scopes.append(CAMERAS)

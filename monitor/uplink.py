@@ -17,6 +17,10 @@ from monitor.model import Instant, MonoMs, Result, WallMs
 from monitor.settings import Duration, Section
 
 
+_DARK_ROUNDS = 2
+"""So many rounds of reference probes must have come back empty before we count as blind."""
+
+
 class UplinkSettings(Section):
     """``[uplink]``: how Camwatch knows that it is not blind itself."""
 
@@ -51,7 +55,8 @@ class Uplink:
         self._carrier_lost_at: WallMs | None = None
         self._first: Instant | None = None
         self.sight = Sight.CLEAR
-        self._dark = False
+        self._dark = 0
+        """Rounds in a row in which no reference answered."""
         self._proven = False
         self.sure_since = WallMs(0)
         """The last time that sight returned: what failed before then may have been us."""
@@ -60,7 +65,7 @@ class Uplink:
         """One round of reference probes has come back."""
         good = [result.at for result in results if result.ok]
         if not good:
-            self._dark = self._dark or bool(results)
+            self._dark += bool(results)
             return
         self._proven = True
         self._seen(max(good), now)
@@ -75,7 +80,7 @@ class Uplink:
 
     def _seen(self, at: WallMs, now: Instant) -> None:
         if self._dark:
-            self._dark = False
+            self._dark = 0
             self.sure_since = at
         if self.good_at is None or at >= self.good_at:
             self.good_at = at
@@ -103,6 +108,8 @@ class Uplink:
         if self._first is None:
             self._first = now
         last = self._good_mono if self._good_mono is not None else self._first.mono
-        silent = self.has_references and now.mono - last >= self.settings.blind_after * 1000
+        # Silence is only heard by listening: while we were held up ourselves, nobody was asked.
+        asked = self.has_references and self._dark >= _DARK_ROUNDS
+        silent = asked and now.mono - last >= self.settings.blind_after * 1000
         self.sight = Sight.BLIND if silent else Sight.CLEAR
         return self.sight, self.good_at if self.good_at is not None else self._first.wall

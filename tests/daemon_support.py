@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import time
@@ -171,3 +172,97 @@ def children(pid: int) -> list[int]:
                 found += below
                 todo += below
     return found
+
+
+def alive(pid: int) -> bool:
+    """It runs: an orphan that only waits for init to take note of its end does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+CONFIG = """\
+inventory = ["cameras.csv"]
+
+[daemon]
+state_dir = "state"
+run_dir = "run"
+uplink = {{ references = ["127.0.0.1"] }}
+log = {{ level = "{level}", format = "json" }}
+
+[checks.tcp]
+interval = "1s"
+timeout = "300ms"
+port = {port}
+
+[kind.camera]
+checks = ["tcp"]
+[kind.switch]
+checks = ["tcp"]
+
+[states]
+recheck = "200ms"
+boot_grace = "1s"
+settle = "1s"
+
+[channel.phone]
+url = "{url}"
+secrets = {{ key = {{ env = "{key}" }} }}
+per_minute = 6000
+deadline = "2s"
+timeout = "1s"
+retry_first = "500ms"
+retry_longest = "1s"
+breaker_failures = 2
+probe = "500ms"
+{more}
+[receiver.duty]
+channels = {channels}
+
+[[route]]
+receiver = "duty"
+group_by = ["area"]
+group_wait = "0s"
+"""
+
+
+class Street:
+    """Cameras that listen on addresses of the loopback, all on one port: real sockets to connect to."""
+
+    def __init__(self, devices: Sequence[Device]) -> None:
+        self.devices = list(devices)
+        self.port = 0
+        self._listeners: dict[str, socket.socket] = {}
+
+    def __enter__(self) -> Street:
+        self.plug(device.address for device in self.devices)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.unplug(list(self._listeners))
+
+    def unplug(self, addresses: Iterable[str]) -> None:
+        for address in addresses:
+            self._listeners.pop(address).close()
+
+    def plug(self, addresses: Iterable[str]) -> None:
+        for address in addresses:
+            listener = socket.socket()
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, self.port))
+            listener.listen(64)  # the kernel completes the handshake: nobody needs to accept
+            self.port = listener.getsockname()[1]
+            self._listeners[address] = listener
+
+
+def spans_are_whole(db: sqlite3.Connection) -> None:
+    """Each device's changes of state follow one another in time, and no state follows itself."""
+    last: dict[str, tuple[int, str]] = {}
+    for device, at, state in db.execute("SELECT device, at, state FROM state_change ORDER BY rowid"):
+        before = last.get(device)
+        if before is not None:
+            assert at >= before[0], (device, before, at, state)
+            assert state != before[1] or state == "unknown", (device, before, at, state)
+        last[device] = (at, state)
+    assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import signal
 import sqlite3
@@ -58,10 +59,8 @@ async def serve(config: Config) -> None:
         task.add_done_callback(reloads.discard)
 
     async def _reload(daemon: Daemon) -> None:
-        try:
+        with contextlib.suppress(ControlError):  # the daemon has logged it
             await daemon.reload()
-        except ControlError as error:
-            structlog.get_logger(room="daemon").error("reload refused", why=str(error))
 
     for stop in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop, daemon.stop)
@@ -75,3 +74,7 @@ def reload(path: Path) -> None:
     """Let the running daemon take up the changed configuration; with an error the old one goes on."""
     result = ask_daemon(path, "reload")
     click.echo("reloaded: devices {added} added, {removed} removed, {changed} changed".format(**result))
+    if result["restart_for"]:
+        click.echo(
+            f"changed, but only read at start-up: {', '.join(result['restart_for'])}; restart camwatch"
+        )

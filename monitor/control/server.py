@@ -30,6 +30,7 @@ class ControlServer:
         self._path = path
         self._handlers = handlers
         self._server: asyncio.Server | None = None
+        self._talks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """``ControlError`` when another daemon already answers there."""
@@ -47,10 +48,17 @@ class ControlServer:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
+            # From Python 3.12 on the server waits for its connections; a client may take its time.
+            for talk in self._talks:
+                talk.cancel()
+            await asyncio.gather(*self._talks, return_exceptions=True)
             await self._server.wait_closed()
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if (talk := asyncio.current_task()) is not None:
+            self._talks.add(talk)
+            talk.add_done_callback(self._talks.discard)
         try:
             answer = await self._answer(reader, writer)
             writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")

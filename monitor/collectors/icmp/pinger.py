@@ -139,9 +139,10 @@ class Pinger:
         return None
 
     def _pace(self, now: float, wanted: int) -> float:
-        """Seconds until ``wanted`` packets may go; 0 takes them. Idle time saves up one volley at most."""
+        """Seconds until ``wanted`` packets may go; 0 takes them. Time lost
+        by waking late is made up for; idle time saves up two volleys at most."""
         gained = (now - self._credit_at) * self._rate
-        self._credit = min(self._credit + gained, float(self._io.slots))
+        self._credit = min(self._credit + gained, 2.0 * self._io.slots)
         self._credit_at = now
         if self._credit < wanted:
             return (wanted - self._credit) / self._rate

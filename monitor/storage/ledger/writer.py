@@ -3,12 +3,14 @@
 ``write`` hands over the records of one pipeline step and returns at once; everything that has gathered is
 committed in one transaction (WAL, ``synchronous=FULL``), and only then is ``then`` called in the event loop.
 When the disk is full or failing nothing is dropped: records wait in memory in their order, up to a bound
-that is counted, the trouble is told by ``trouble()``, and writing goes on when the disk takes it again.
+that is counted, the trouble is told by ``trouble()``, and writing goes on when the disk takes it again. That
+holds from the first moment: a ledger that cannot even be opened for writing is read as it is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import threading
 from collections import deque
@@ -26,6 +28,16 @@ log = structlog.get_logger(room="ledger")
 _MAX_WAITING = 1_000_000
 _RETRY_S = 2.0
 _PATIENCE_S = 1.0
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_OUR_FAULT = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    ValueError,  # text that is no Unicode
+    OverflowError,
+)
+"""A record that cannot be written whatever the disk does: a bug, which must not hold up its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,31 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA wal_autocheckpoint=2000")
+    return db
+
+
+def open_ledger(path: Path) -> sqlite3.Connection:
+    """Ready to be written, with the tables of this version; made if it is not there."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    db = connect(path)
+    try:
+        migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def read_as_it_is(path: Path) -> sqlite3.Connection:
+    """The ledger on a full disk, to read. Locked exclusively SQLite needs no room for shared memory; an empty
+    one is stood in for by one in memory."""
+    db = sqlite3.connect(path if path.exists() else ":memory:", isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA locking_mode=EXCLUSIVE")
+    if db.execute("PRAGMA user_version").fetchone() == (0,):
+        db.close()
+        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        migrate(db)
     return db
 
 
@@ -64,20 +101,48 @@ def commit(db: sqlite3.Connection, records: Sequence[Record]) -> None:
         raise
 
 
+def commit_what_is_sound(db: sqlite3.Connection, records: Sequence[Record]) -> int:
+    """As ``commit``, but without the records that are refused for what they hold; how many those were."""
+    refused = 0
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for record in records:
+            db.execute("SAVEPOINT one")
+            try:
+                db.execute(record.sql, record.values())
+            except _OUR_FAULT:
+                db.execute("ROLLBACK TO one")
+                refused += 1
+                log.exception("record refused", record=type(record).__name__)
+            db.execute("RELEASE one")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return refused
+
+
 class Ledger:
     """The writing side. Readers open their own connections (``connect(path, read_only=True)``)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        self.db = connect(path)
-        migrate(self.db)
+        self._trouble = ""
+        self._reopen = False
+        """The ledger was opened on a full disk: to be opened anew once there is room."""
+        try:
+            self.db = open_ledger(path)
+        except (sqlite3.OperationalError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in _NO_SPACE:
+                raise
+            self._told(error)
+            self.db = read_as_it_is(path)
+            self._reopen = True
         self._waiting: deque[_Step] = deque()
         self._size = 0
         self._wake = threading.Condition()
         self._stopping = False
-        self._trouble = ""
         self.dropped = 0
         self.written = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -149,32 +214,31 @@ class Ledger:
                     self._wake.wait_for(lambda: self._stopping, _PATIENCE_S if self._stopping else _RETRY_S)
 
     def _commit(self, steps: list[_Step]) -> bool:
+        records = [record for step in steps for record in step.records]
+        refused = 0
         try:
-            commit(self.db, [record for step in steps for record in step.records])
-            self.written += sum(len(step.records) for step in steps)
-        except sqlite3.OperationalError as error:
-            if not self._trouble:
-                log.error("ledger cannot be written", path=str(self.path), error=str(error))
-            self._trouble = str(error)
+            if self._reopen:
+                self.db.close()
+                self.db, self._reopen = open_ledger(self.path), False
+            try:
+                commit(self.db, records)
+            except _OUR_FAULT:
+                log.exception("a record was refused: each is tried by itself")
+                refused = commit_what_is_sound(self.db, records)
+        except (sqlite3.Error, OSError) as error:
+            self._told(error)
             return False
-        except sqlite3.Error:
-            log.exception("a record was refused: each is tried by itself")
-            self._one_by_one(steps)
+        self.written += len(records) - refused
+        self.dropped += refused
         if self._trouble:
             log.warning("ledger is written again", path=str(self.path))
         self._trouble = ""
         return True
 
-    def _one_by_one(self, steps: list[_Step]) -> None:
-        """A record that the schema refuses is our bug: it must not take its neighbours with it."""
-        for step in steps:
-            for record in step.records:
-                try:
-                    commit(self.db, [record])
-                    self.written += 1
-                except sqlite3.Error:
-                    self.dropped += 1
-                    log.exception("record refused", record=type(record).__name__)
+    def _told(self, error: Exception) -> None:
+        if not self._trouble:
+            log.error("ledger cannot be written", path=str(self.path), error=str(error))
+        self._trouble = str(error)
 
     def _call_back(self, steps: list[_Step]) -> None:
         calls = [step.then for step in steps if step.then is not None]

@@ -1,0 +1,223 @@
+"""The daemon as a process: it finds, tells, answers, takes up where it was, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.control.wire import ControlError
+from monitor.model import Device, Kind
+from monitor.simulate.city import city
+from monitor.simulate.phone import Phone
+from tests.daemon_support import CONFIG, KEY, RULES, House, Street, alive, children, spans_are_whole
+
+
+@pytest.fixture
+def street() -> Iterator[Street]:
+    with Street(list(city(64))) as made:
+        yield made
+
+
+@pytest.fixture
+async def phone(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Phone]:
+    monkeypatch.setattr("monitor.simulate.phone.PER_MINUTE", 6000)
+    made = Phone(SystemClock())
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def house_in(folder: Path, street: Street, phone: Phone, **changes: str) -> House:
+    house = House(folder, {KEY: phone.key})
+    house.furnish(street.devices, config(street, phone, **changes))
+    return house
+
+
+def config(street: Street, phone: Phone, **changes: str) -> str:
+    values = {"level": "info", "more": "", "channels": '["phone"]', **changes}
+    return CONFIG.format(port=street.port, url=phone.url, key=KEY, **values) + RULES
+
+
+def camera(street: Street, number: int = 0) -> Device:
+    return [d for d in street.devices if d.kind is Kind.CAMERA and not d.key_site][number]
+
+
+async def told(phone: Phone, *words: str) -> str:
+    """The first message with all these words; waits for it."""
+    async with asyncio.timeout(20):
+        while True:
+            for message in phone.received:
+                if all(word in message.text for word in words):
+                    return message.text
+            await phone.wait_for(len(phone.received) + 1)
+
+
+async def test_a_fallen_camera_is_found_told_acknowledged_and_told_up_again(
+    tmp_path: Path, street: Street, phone: Phone
+) -> None:
+    house, fallen = house_in(tmp_path, street, phone), camera(street)
+    async with house.running():
+        status = await house.all_measured()
+        assert status["cameras"] == {"online": 64, "counted": 64, "unmeasured": 0}
+        street.unplug([fallen.address])
+        await told(phone, fallen.name)
+        status = await house.until(lambda s: bool(s["incidents"]))
+        assert status["offline"] == 1
+        assert [d["id"] for d in status["down"]] == [fallen.id]
+        number = status["incidents"][0]["id"]
+        assert await house.ask("ack", incident=number, author="Li") == {"incident": number}
+        assert (await house.ask("status"))["incidents"][0]["acked_by"] == "Li"
+        with pytest.raises(ControlError, match="no open incident"):
+            await house.ask("ack", incident=number + 1, author="Li")
+        street.plug([fallen.address])
+        await told(phone, fallen.name, "恢复")
+        await house.until(lambda s: not s["incidents"] and not s["offline"])
+        assert await house.stop() == 0
+    with house.books() as db:
+        spans_are_whole(db)
+        assert db.execute("SELECT DISTINCT state FROM outbox").fetchall() == [("delivered",)]
+
+
+async def test_it_ends_within_five_seconds_and_leaves_no_process_even_in_the_middle_of_a_send(
+    tmp_path: Path, street: Street, phone: Phone
+) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hung.set()
+        await reader.read()
+        writer.close()
+
+    hung = asyncio.Event()
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    more = f'[channel.stuck]\nurl = "webhook://127.0.0.1:{port}/"\ndeadline = "60s"\ntimeout = "60s"\n'
+    house = house_in(tmp_path, street, phone, more=more, channels='["stuck", "phone"]')
+    async with house.running():
+        await house.all_measured()
+        street.unplug([camera(street).address])
+        await told(phone, camera(street).name)  # the other channel is not held up
+        await hung.wait()
+        family = [house.pid, *children(house.pid)]
+        assert len(family) >= 3  # the courier, and the send under way
+        began = time.monotonic()
+        assert await house.stop() == 0
+        assert time.monotonic() - began < 5.0
+        assert not [pid for pid in family if alive(pid)]
+    assert not house.socket.exists()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_restart_takes_up_incidents_and_states_and_books_the_time_between_as_not_measured(
+    tmp_path: Path, street: Street, phone: Phone
+) -> None:
+    house, fallen = house_in(tmp_path, street, phone), camera(street)
+    async with house.running():
+        await house.all_measured()
+        street.unplug([fallen.address])
+        await told(phone, fallen.name)
+        await house.until(lambda s: all(lane["waiting"] == 0 for lane in s["outbox"]))
+        await house.end(signal.SIGKILL)
+    messages = len(phone.received)
+    await asyncio.sleep(1.0)
+    async with house.running():
+        status = await house.all_measured()
+        assert [d["id"] for d in status["down"]] == [fallen.id]
+        assert len(status["incidents"]) == 1
+        assert len(phone.received) == messages  # it is not told again
+        street.plug([fallen.address])
+        await told(phone, fallen.name, "恢复")
+        await house.stop()
+    with house.books() as db:
+        spans_are_whole(db)
+        (second,) = db.execute("SELECT started FROM run WHERE id = 2").fetchone()
+        (alive,) = db.execute("SELECT min(at) FROM state_change WHERE detail = 'not running'").fetchone()
+        assert alive <= second
+        for state in ("up", "down"):
+            # Nobody is up or down in the time between the last sign of life and the first measurement.
+            found = db.execute(
+                "SELECT count(*) FROM state_change WHERE state = ? AND at BETWEEN ? AND ?",
+                (state, alive, second),
+            ).fetchone()
+            assert found == (0,)
+        unknown = db.execute("SELECT count(DISTINCT device) FROM state_change WHERE detail = 'not running'")
+        assert unknown.fetchone() == (len(street.devices),)
+
+
+async def test_a_bad_configuration_never_takes_effect_and_a_good_one_does(
+    tmp_path: Path, street: Street, phone: Phone
+) -> None:
+    house = house_in(tmp_path, street, phone)
+    async with house.running():
+        await house.all_measured()
+        good = house.config.read_text()
+        house.config.write_text(good.replace("group_wait", "group_weight"))
+        assert house.process is not None
+        house.process.send_signal(signal.SIGHUP)
+        while "reload refused" not in house.log():
+            await asyncio.sleep(0.02)
+        with pytest.raises(ControlError, match="group_weight"):
+            await house.ask("reload")
+        for broken in (
+            good.replace(KEY, "CAMWATCH_NOT_SET"),
+            good.replace("cameras.csv", "nothing.csv"),
+            "",
+        ):
+            house.config.write_text(broken)
+            with pytest.raises(ControlError):
+                await house.ask("reload")
+        street.unplug([camera(street).address])  # the old one is still at work
+        await told(phone, camera(street).name)
+        street.plug([camera(street).address])
+        house.furnish(street.devices[:-4], good)
+        assert (await house.ask("reload"))["removed"] == 4
+        status = await house.until(lambda s: not s["incidents"] and not s["states"].get("unknown"))
+        assert status["devices"] == len(street.devices) - 4
+        house.furnish(street.devices, good.replace('log = { level = "info"', 'log = { level = "error"'))
+        answer = await house.ask("reload")
+        assert answer["added"] == 4
+        assert answer["restart_for"] == ["daemon.log"]
+        await house.all_measured()
+        assert (await house.ask("status"))["task_failures"] == 0
+        assert await house.stop() == 0
+
+
+async def test_a_second_daemon_is_refused_and_harms_nothing(
+    tmp_path: Path, street: Street, phone: Phone
+) -> None:
+    house = house_in(tmp_path, street, phone)
+    async with house.running():
+        await house.all_measured()
+        second = House(tmp_path, house.environment)
+        async with second.running():
+            assert second.process is not None
+            assert await second.process.wait() == 1
+        assert "another camwatch is running" in house.log()
+        assert (await house.ask("status"))["devices"] == len(street.devices)
+        assert await house.stop() == 0
+
+
+async def test_a_name_that_does_not_resolve_holds_up_nothing(
+    tmp_path: Path, street: Street, phone: Phone
+) -> None:
+    """``.invalid`` never resolves (RFC 2606); its device is not measured, which is no downtime."""
+    devices = [
+        replace(d, address="no-such-camera.invalid") if d is camera(street) else d for d in street.devices
+    ]
+    house = house_in(tmp_path, street, phone)
+    house.furnish(devices, config(street, phone))
+    async with house.running():
+        status = await house.until(lambda s: s["states"].get("unknown") == 1)
+        assert status["states"]["up"] == len(devices) - 1
+        assert not status["incidents"]
+        street.unplug([camera(street, 1).address])
+        await told(phone, camera(street, 1).name)
+        began = time.monotonic()
+        assert await house.stop() == 0
+        assert time.monotonic() - began < 5.0
