@@ -1,0 +1,332 @@
+"""The detector for many series at once: the arithmetic of ``scalar``, column by column, to the last bit.
+
+Every expression here is written in the order of its twin there; float32 rows are widened before they are
+reckoned with, as Python does when it reads them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.rules.baseline import layout as at
+from monitor.rules.baseline import parameters as by
+from monitor.rules.baseline.layout import BUCKETS, FEATURES, HIGHEST, LOWEST, RECORDS, SLOTS
+from monitor.rules.baseline.scalar import DAY_S, HUGE, NONE, NONE_F32, SLOT_S, TINY, WEEK_S
+
+Floats = NDArray[np.float64]
+Slims = NDArray[np.float32]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+
+CHUNK = 2048
+"""Series at a time: what is worked on stays in the processor's cache."""
+_FLOORED = np.array([[k not in (at.RESIDUAL, at.SHORT_MEAN, at.MIDDLE_MEAN, at.LONG_MEAN)] for k in range(FEATURES)])
+_PLACES = RECORDS + 2 * BUCKETS * np.arange(FEATURES, dtype=np.intp)[:, None]
+
+
+class Bank:
+    """The memory of many series. Rows of ``wide`` and ``slim`` are those of ``layout``."""
+
+    def __init__(self, series: int = 0) -> None:
+        self.wide: Floats = np.zeros((at.WIDE, series))
+        self.slim: Slims = np.zeros((at.SLIM, series), np.float32)
+
+    def __len__(self) -> int:
+        return int(self.wide.shape[1])
+
+    def grow(self, series: int) -> None:
+        """Room for ``series`` series in all; the new ones have learned nothing."""
+        more = series - len(self)
+        if more > 0:
+            self.wide = np.concatenate((self.wide, np.zeros((at.WIDE, more))), axis=1)
+            self.slim = np.concatenate((self.slim, np.zeros((at.SLIM, more), np.float32)), axis=1)
+
+    def step(self, columns: Ints | None, t: Floats, second: Floats, day_type: Ints, values: Floats) -> Floats:
+        """One sample for each of ``columns`` (no column twice; None: for all, in order); their oddness, as
+        ``scalar.step`` gives it."""
+        odd = np.zeros(len(values))
+        for start in range(0, len(values), CHUNK):
+            part = slice(start, start + CHUNK)
+            rows = part if columns is None else columns[part]
+            odd[part] = self._some(rows, t[part], second[part], day_type[part], values[part])
+        return odd
+
+    def _some(self, rows: slice | Ints, t: Floats, second: Floats, kind: Ints, v: Floats) -> Floats:
+        wide, slim = self.wide[:, rows], self.slim[:, rows]
+        usable = np.abs(v) <= HUGE
+        count = slim[at.COUNT]
+        begun = count > 0
+        new = usable & ~begun
+        if new.any():
+            _begin(wide, slim, new, t, v)
+        due = usable & begun & (t > wide[at.TIME])
+        first = due & (count == 1.0)
+        odd = np.zeros(len(v))
+        for group, is_first in ((first, True), (due & ~first, False)):
+            if group.all():
+                odd[:] = _advance(wide, slim, t, second, kind, v, is_first)
+            elif group.any():
+                w, s = wide[:, group], slim[:, group]
+                odd[group] = _advance(w, s, t[group], second[group], kind[group], v[group], is_first)
+                wide[:, group], slim[:, group] = w, s
+        if not isinstance(rows, slice):
+            self.wide[:, rows], self.slim[:, rows] = wide, slim
+        return odd
+
+
+def _begin(w: Floats, s: Slims, new: Bools, t: Floats, v: Floats) -> None:
+    for row in (at.TIME, at.START, at.QUIET_UNTIL):
+        w[row, new] = t[new]
+    for row in (at.LEVEL, at.PREVIOUS):
+        w[row, new] = v[new]
+    s[at.COUNT, new] = s[at.BAR, new] = 1.0
+
+
+def _read(s: Slims, row: int) -> Floats:
+    return s[row].astype(np.float64)
+
+
+@np.errstate(all="ignore")
+def _advance(
+    w: Floats, s: Slims, t: Floats, second: Floats, day_type: Ints, value: Floats, first: bool
+) -> Floats:
+    cols = np.arange(len(value))
+    dt = t - w[at.TIME]
+    w[at.TIME] = t
+    count = _read(s, at.COUNT) + 1.0
+    s[at.COUNT] = count
+    usual_dt = _read(s, at.STEP)
+    usual_dt = np.where(usual_dt == 0.0, dt, usual_dt)
+    gap = dt > 8.0 * usual_dt
+    part_of = 1.0 / count
+    s[at.STEP] = usual_dt + np.maximum(0.02, part_of) * (np.minimum(dt, 3.0 * usual_dt) - usual_dt)
+    learned = np.minimum(dt, 6.0 * usual_dt)
+    age = (t - w[at.START]) / DAY_S
+
+    place = second / SLOT_S - 0.5
+    place = np.where(place < 0.0, place + SLOTS, place)
+    slot = place.astype(np.intp)
+    part = place - slot
+    rest = 1.0 - part
+    slot %= SLOTS
+    after = (slot + 1) % SLOTS
+    restday = day_type == 1
+    profile = s[at.PROFILE : at.PROFILE + 2 * SLOTS]
+
+    def shape(one: Ints, next_: Ints) -> tuple[Floats, Floats]:
+        of_work = profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
+        one, next_ = one + SLOTS, next_ + SLOTS
+        added = profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
+        return of_work, added
+
+    work, added = shape(slot, after)
+    later, later_added = shape((slot + 2) % SLOTS, (slot + 3) % SLOTS)
+    earlier, earlier_added = shape((slot - 2) % SLOTS, (slot - 1) % SLOTS)
+    whole = work + added
+    own, other = np.where(restday, whole, work), np.where(restday, work, whole)
+    later = np.where(restday, later + later_added, later)
+    earlier = np.where(restday, earlier + earlier_added, earlier)
+    off_level, off_profile = _read(s, at.OFF_LEVEL), _read(s, at.OFF_PROFILE)
+    ratio = off_profile / off_level
+    explained = np.where(off_level > 0.0, np.maximum(1.0 - ratio * ratio, 0.0), 0.0)
+    off = value - w[at.LEVEL]
+    expected = explained * own
+    residual = off - expected
+    low = np.minimum(np.minimum(own, other), np.minimum(later, earlier)) * explained
+    high = np.maximum(np.maximum(own, other), np.maximum(later, earlier)) * explained
+    beyond = off - np.minimum(np.maximum(off, low), high)
+    surprise = (1.0 - by.TOLERANCE) * residual + by.TOLERANCE * beyond
+
+    two_hours = at.NOISE + np.minimum((second / 7200.0).astype(np.intp), 11)
+    spread = w[at.SPREAD].copy()
+    here = s[two_hours, cols].astype(np.float64)
+    fresh = ~(here > 0.0)
+    here = np.where(fresh, spread, here)
+    tiny = TINY * np.abs(value)
+    scale = here + by.EVEN_SPREAD * spread
+    off_width = _read(s, HIGHEST) - _read(s, LOWEST)
+    width = _read(s, HIGHEST + 1) - _read(s, LOWEST + 1)
+    settled = count >= 10.0
+    clip = np.where(settled, np.maximum(by.CLIP * spread, 0.25 * width * scale), HUGE)
+    unit = scale + tiny
+    scaled = scale > 0.0
+    z = np.where(scaled, np.minimum(np.maximum(surprise / unit, -1e6), 1e6), 0.0)
+    z_clip = np.maximum(width, np.where(scaled, np.minimum(clip / unit, 1e6), 0.0))
+    z_clipped = np.minimum(np.maximum(z, -z_clip), z_clip)
+    jump = value - w[at.PREVIOUS]
+    w[at.PREVIOUS] = value
+    size = np.abs(jump)
+    size = np.where(settled, np.minimum(size, np.maximum(2.0 * by.CLIP * spread, 0.25 * off_width)), size)
+    rough = w[at.ROUGHNESS]
+    rough = np.where(gap, rough, rough + (size - rough) / by.ROUGH_SPAN)
+    jump = np.where(gap, 0.0, jump)
+    short, middle, long = (np.where(gap, 0.0, w[row]) for row in (at.SHORT, at.MIDDLE, at.LONG))
+    short = short + (z_clipped - short) / by.SHORT_SPAN
+    middle = middle + (z_clipped - middle) / by.MIDDLE_SPAN
+    long = long + (z_clipped - long) / by.LONG_SPAN
+    w[at.SHORT], w[at.MIDDLE], w[at.LONG], w[at.ROUGHNESS] = short, middle, long, rough
+
+    features = np.stack((off, z, short, middle, long, rough, jump))
+    week = np.floor((t - w[at.START]) / WEEK_S)
+    turned = week > s[at.WEEK]
+    if turned.any():
+        some = s[:, turned]
+        some[at.WEEK] = week[turned]
+        _turn(some, features[:, turned], week[turned])
+        s[:, turned] = some
+    if first:
+        _first_records(s, features)
+        odd = np.zeros(len(value))
+    else:
+        odd = _records(s, cols, features, count, spread, tiny)
+    hour = np.minimum((second / 3600.0).astype(np.intp), 23)
+    odd = odd + _hours(s, cols, hour, off, expected, age, off_width + tiny)
+    strong = np.abs(short)
+    by_z = by.Z_WEIGHT * np.minimum(strong / by.Z_FROM - 1.0, 1.0)
+    odd = odd + np.where((strong > by.Z_FROM) & (width > 0.0), by_z, 0.0)
+
+    clipped = np.minimum(np.maximum(residual, -clip), clip)
+    distance = np.abs(surprise)
+    spread = spread + np.maximum(by.SPREAD_RATE, part_of) * (np.minimum(distance, clip) - spread)
+    w[at.SPREAD] = spread
+    drawn = here + by.NOISE_RATE * learned / 3600.0 * (
+        np.minimum(distance, np.maximum(clip, 3.0 * here)) - here
+    )
+    s[two_hours, cols] = np.where(fresh, spread, drawn)
+    w[at.LEVEL] += np.maximum(learned / (by.LEVEL_DAYS * DAY_S), part_of) * clipped
+    miss = off - own
+    far = np.maximum(off_width, clip)
+    rate = np.maximum(learned / (4.0 * DAY_S), part_of)
+    s[at.OFF_LEVEL] = np.where(gap, off_level, off_level + rate * (np.minimum(np.abs(off), far) - off_level))
+    s[at.OFF_PROFILE] = np.where(
+        gap, off_profile, off_profile + rate * (np.minimum(np.abs(miss), far) - off_profile)
+    )
+    days = s[at.DAYS + day_type, cols].astype(np.float64)
+    gain = np.minimum(np.maximum(by.PROFILE_RATE, 1.0 / (days + 1.0)) * learned / SLOT_S, 0.5)
+    gain = gain * (1.5 * np.minimum(np.maximum(miss, -clip), clip))
+    gain = np.where(gap, 0.0, gain)
+    shift = np.where(restday & (s[at.DAYS] >= 1.0), SLOTS, 0)
+    profile[shift + slot, cols] = profile[shift + slot, cols].astype(np.float64) + gain * rest
+    profile[shift + after, cols] = profile[shift + after, cols].astype(np.float64) + gain * part
+    s[at.DAYS + day_type, cols] = days + learned / DAY_S
+
+    maturity = np.minimum(1.0, age / by.MATURE_DAYS) * np.minimum(1.0, count / by.MATURE_COUNT)
+    return _verdict(w, s, t, odd, gap, learned, maturity)
+
+
+def _first_records(s: Slims, features: Floats) -> None:
+    for k in range(FEATURES):
+        s[RECORDS + 2 * BUCKETS * k : RECORDS + 2 * BUCKETS * (k + 1)] = features[k]
+    s[HIGHEST : HIGHEST + FEATURES] = s[LOWEST : LOWEST + FEATURES] = features
+    s[at.HIGH_NOW : at.HIGH_NOW + 24] = s[at.HIGH_BEFORE : at.HIGH_BEFORE + 24] = -NONE
+    s[at.LOW_NOW : at.LOW_NOW + 24] = s[at.LOW_BEFORE : at.LOW_BEFORE + 24] = NONE
+
+
+def _turn(s: Slims, features: Floats, week: Floats) -> None:
+    cols = np.arange(s.shape[1])
+    bucket = week.astype(np.intp) % BUCKETS
+    for k in range(FEATURES):
+        first = RECORDS + 2 * BUCKETS * k
+        kept = np.minimum(np.maximum(features[k], s[LOWEST + k]), s[HIGHEST + k])
+        s[first + bucket, cols] = s[first + BUCKETS + bucket, cols] = kept
+        s[HIGHEST + k] = s[first : first + BUCKETS].max(axis=0)
+        s[LOWEST + k] = s[first + BUCKETS : first + 2 * BUCKETS].min(axis=0)
+    even = week % 2 == 0
+    s[at.HIGH_BEFORE : at.HIGH_BEFORE + 24, even] = s[at.HIGH_NOW : at.HIGH_NOW + 24, even]
+    s[at.LOW_BEFORE : at.LOW_BEFORE + 24, even] = s[at.LOW_NOW : at.LOW_NOW + 24, even]
+    s[at.HIGH_NOW : at.HIGH_NOW + 24, even], s[at.LOW_NOW : at.LOW_NOW + 24, even] = -NONE, NONE
+
+
+def _records(s: Slims, cols: Ints, x: Floats, count: Floats, spread: Floats, tiny: Floats) -> Floats:
+    highest, lowest = s[HIGHEST : HIGHEST + FEATURES], s[LOWEST : LOWEST + FEATURES]
+    high, low = highest.astype(np.float64), lowest.astype(np.float64)
+    place = _PLACES + s[at.WEEK].astype(np.intp) % BUCKETS
+    above, below = x > high, x < low
+    broken = above | below
+    here_high, here_low = s[place, cols], s[place + BUCKETS, cols]
+    new_high = np.where(~broken & (x > here_high), x, here_high)
+    new_low = np.where(~broken & (x < here_low), x, here_low)
+    odd = np.zeros(x.shape[1])
+    if not broken.any():
+        s[place, cols], s[place + BUCKETS, cols] = new_high, new_low
+        return odd
+    width = high - low
+    excess = np.where(above, x - high, low - x)
+    follow = excess * by.FOLLOW
+    follow = np.where(width > 0.0, np.minimum(follow, by.FOLLOW_MOST * width), follow)
+    follow = np.where(count < 20.0, excess, follow)
+    up, down = high + follow, low - follow
+    s[place, cols] = np.where(above, up, new_high)
+    s[place + BUCKETS, cols] = np.where(below, down, new_low)
+    highest[:] = np.where(above, up, high)
+    lowest[:] = np.where(below, down, low)
+    centre = np.minimum(np.maximum(0.0, low), high)
+    centre[at.ROUGH] = 0.5 * (low[at.ROUGH] + high[at.ROUGH])
+    side = np.where(above, 2.0 * (high - centre), 2.0 * (centre - low))
+    still = by.STILLNESS * width[at.ROUGH] * (1.0 - x[at.ROUGH] / low[at.ROUGH])
+    smooth = below[at.ROUGH] & (low[at.ROUGH] > 0.0)
+    excess[at.ROUGH] = np.where(smooth, np.maximum(excess[at.ROUGH], still), excess[at.ROUGH])
+    floor = np.where(_FLOORED, by.SPREAD_FLOOR * spread + tiny, by.SPREAD_FLOOR)
+    span = by.EVEN_SIDES * width + (1.0 - by.EVEN_SIDES) * side + floor
+    share = np.minimum(excess / span, by.RECORD_MOST)
+    counts = broken & (width > 0.0)
+    for k in range(FEATURES):
+        odd = odd + np.where(counts[k], by.WEIGHTS[k] * share[k], 0.0)
+    return odd
+
+
+def _hours(
+    s: Slims, cols: Ints, hour: Ints, off: Floats, expected: Floats, age: Floats, off_width: Floats
+) -> Floats:
+    def range_at(one: Ints) -> tuple[Slims, Slims, Slims, Slims]:
+        return (
+            s[at.HIGH_NOW + one, cols],
+            s[at.HIGH_BEFORE + one, cols],
+            s[at.LOW_NOW + one, cols],
+            s[at.LOW_BEFORE + one, cols],
+        )
+
+    high_now, high_then, low_now, low_then = range_at(hour)
+    high_s, low_s = np.maximum(high_now, high_then), np.minimum(low_now, low_then)
+    for neighbour in ((hour - 1) % 24, (hour + 1) % 24):
+        a, b, c, d = range_at(neighbour)
+        high_s, low_s = np.maximum(high_s, np.maximum(a, b)), np.minimum(low_s, np.minimum(c, d))
+    high, low = high_s.astype(np.float64), low_s.astype(np.float64)
+    highest, lowest = _read(s, HIGHEST), _read(s, LOWEST)
+    above = off > high
+    outside = (age > by.HOUR_DAYS) & (high >= low) & (above | (off < low)) & (highest > lowest)
+    odd = np.zeros(len(off))
+    if outside.any():
+        centre = np.minimum(np.maximum(expected, low), high)
+        excess = np.where(above, off - high, low - off)
+        side = np.where(above, 2.0 * (high - centre), 2.0 * (centre - low))
+        span = by.EVEN_HOURS * (high - low) + (1.0 - by.EVEN_HOURS) * side + by.HOUR_FLOOR * off_width
+        odd = np.where(outside, by.HOUR_WEIGHT * np.minimum(excess / span, by.RECORD_MOST), 0.0)
+    known = np.minimum(np.maximum(off, lowest), highest)
+    young = age < 7.0
+    for row, now, further, none in (
+        (at.HIGH_NOW, high_now, known > high_now, -NONE_F32),
+        (at.LOW_NOW, low_now, known < low_now, NONE_F32),
+    ):
+        before = now.astype(np.float64)
+        moved = np.where((now == none) | young, known, before + by.FOLLOW * (known - before))
+        s[row + hour, cols] = np.where(further, moved, before)
+    return odd
+
+
+def _verdict(
+    w: Floats, s: Slims, t: Floats, odd: Floats, gap: Bools, learned: Floats, maturity: Floats
+) -> Floats:
+    bar = 1.0 + (_read(s, at.BAR) - 1.0) * np.maximum(0.0, 1.0 - learned / (by.BUDGET_DAYS * DAY_S))
+    evidence = np.where(gap, 0.0, _read(s, at.EVIDENCE))
+    evidence = by.KEEP * evidence + np.minimum(by.GAIN * maturity * odd / bar, by.ONE_SAMPLE)
+    quiet = t < w[at.QUIET_UNTIL]
+    answer = np.where(quiet, 0.0, evidence)
+    alert = answer >= 1.0
+    bar = np.where(alert, bar + by.ALERT_COST, bar)
+    until = t + np.maximum(by.QUIET_SAMPLES * _read(s, at.STEP), by.QUIET_HOURS * 3600.0)
+    w[at.QUIET_UNTIL] = np.where(alert, until, w[at.QUIET_UNTIL])
+    s[at.BAR] = bar
+    s[at.EVIDENCE] = np.where(alert, 0.0, answer)
+    return answer
