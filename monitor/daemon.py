@@ -26,12 +26,14 @@ from monitor.config import Config, ConfigError, load
 from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries
-from monitor.model import IncidentId, Instant, Result, Target, WallMs
+from monitor.model import IncidentId, Instant, MonoMs, Result, Target, WallMs
 from monitor.pipeline import Pipeline, Plan, Step
 from monitor.points import incident_point, rate_points, self_points
 from monitor.resolve import Resolver
 from monitor.resume import Saved, resume
 from monitor.schedule import Schedule
+from monitor.service.attend import Attendant
+from monitor.service.notify import Notifier
 from monitor.sight import SightWatch, default_route, open_eyes, reference_devices
 from monitor.status import snapshot
 from monitor.storage.ledger import Ledger
@@ -56,13 +58,26 @@ class Health:
     task_failures: int = 0
     clock_step_ms: int = 0
     clock_step_at: Instant | None = None
+    ticked: MonoMs = MonoMs(0)
+    measured: MonoMs = MonoMs(0)
+    """When a sweep last brought results."""
 
 
 class Daemon:
     """One configuration at work. ``run`` returns after ``stop`` was called."""
 
-    def __init__(self, config: Config, sink: Sink, *, clock: SystemClock, rng: random.Random) -> None:
+    def __init__(
+        self,
+        config: Config,
+        sink: Sink,
+        *,
+        clock: SystemClock,
+        rng: random.Random,
+        notifier: Notifier | None = None,
+    ) -> None:
+        """``notifier``: the service manager, where there is one."""
         self.config = config
+        self.notifier = notifier or Notifier()
         self.clock = clock
         self.sink = sink
         self.health = Health()
@@ -96,15 +111,18 @@ class Daemon:
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         await self.start()
+        self.notifier.ready("started, the first sweep is under way")
         ready()
         jobs = [
             asyncio.create_task(self._keep(self._tick), name="tick"),
             asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
             asyncio.create_task(self._keep(self._write_points), name="points"),
+            asyncio.create_task(Attendant(self, self.notifier).run(), name="attend"),
         ]
         try:
             await self._stopping.wait()
         finally:
+            self.notifier.stopping()
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
@@ -118,6 +136,7 @@ class Daemon:
         await self.control.start()
         self.ledger.start()
         now = self.clock.now()
+        self.health.ticked = self.health.measured = now.mono
         self.ledger.write([RunStarted(self._run_id, now.wall, __version__)])
         await self.deliveries.start(config)
         self._carry(self.pipeline.begin())
@@ -159,8 +178,10 @@ class Daemon:
     # ---------------------------------------------------------------- the way of the data
 
     def _on_results(self, results: list[Result]) -> None:
+        now = self.clock.now()
+        self.health.measured = now.mono
         self.sink.write_results(results)
-        self._carry(self.pipeline.on_results(results, self.clock.now()))
+        self._carry(self.pipeline.on_results(results, now))
 
     def _carry(self, step: Step) -> None:
         """A step's books to the ledger, its messages to the lanes, its wishes to the schedule."""
@@ -186,7 +207,9 @@ class Daemon:
         while True:
             due = loop.time() + _TICK_S
             self.checks.start_rounds()
-            self._carry(self.pipeline.on_tick(self.clock.now()))
+            now = self.clock.now()
+            self.health.ticked = now.mono
+            self._carry(self.pipeline.on_tick(now))
             await asyncio.sleep(max(0.0, due - loop.time()))
             self.health.loop_lag_ms = max(self.health.loop_lag_ms * 0.95, (loop.time() - due) * 1000)
 
@@ -266,6 +289,13 @@ class Daemon:
 
     async def reload(self) -> dict[str, int]:
         """Read, validate, swap. On an error the old configuration goes on, and ``ControlError`` says why."""
+        self.notifier.reloading()
+        try:
+            return await self._reload()
+        finally:
+            self.notifier.ready()
+
+    async def _reload(self) -> dict[str, int]:
         loop = asyncio.get_running_loop()
         try:
             config = await loop.run_in_executor(None, load, self.config.path)
