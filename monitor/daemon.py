@@ -26,7 +26,7 @@ from monitor.config import Config, ConfigError, load
 from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries
-from monitor.model import IncidentId, Instant, MonoMs, Result, Target, WallMs
+from monitor.model import IncidentId, Instant, Result, Target, WallMs
 from monitor.pipeline import Pipeline, Plan, Step
 from monitor.points import incident_point, rate_points, self_points
 from monitor.resolve import Resolver
@@ -58,9 +58,9 @@ class Health:
     task_failures: int = 0
     clock_step_ms: int = 0
     clock_step_at: Instant | None = None
-    ticked: MonoMs = MonoMs(0)
-    measured: MonoMs = MonoMs(0)
-    """When a sweep last brought results."""
+    ticked: int = 0
+    measured: int = 0
+    """When the daemon last looked, and a sweep last brought results: on the clock of timers."""
 
 
 class Daemon:

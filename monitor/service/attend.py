@@ -1,4 +1,4 @@
-"""The task that speaks to the service manager: status every few seconds, the watchdog while we are well.
+"""The task that speaks to the service manager: the status when it changes, the watchdog while we are well.
 
 It is deliberately not kept alive by anything: when it dies of a bug, the watchdog goes hungry, and that is
 what the watchdog is for.
@@ -7,13 +7,15 @@ what the watchdog is for.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.model import Kind, MonoMs, Standing
+from monitor.model import MonoMs, Standing
 from monitor.service.notify import Notifier
 from monitor.service.pulse import Pulse, ailment
+from monitor.tally import CAMERAS
 
 if TYPE_CHECKING:
     from monitor.daemon import Daemon
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(room="service")
 
 _LOOK_S = 1.0
-_STATUS_MS = 10_000
 
 
 class Attendant:
@@ -34,9 +35,9 @@ class Attendant:
         self._written_at = daemon.clock.now().mono
 
     async def run(self) -> None:
-        told = ""
-        every_ms = min(_STATUS_MS, int(self._notifier.watchdog_s * 1000) // 3 or _STATUS_MS)
-        fed = stated = MonoMs(-_STATUS_MS)
+        told = stated = ""
+        every_ms = int(self._notifier.watchdog_s * 1000) // 3
+        fed = -every_ms
         while True:
             now = self._daemon.clock.now().mono
             ill = ailment(self.pulse(now))
@@ -46,9 +47,10 @@ class Attendant:
             if not ill and self._notifier.watchdog_s and now - fed >= every_ms:
                 self._notifier.watchdog()
                 fed = now
-            if now - stated >= _STATUS_MS:
-                self._notifier.status(ill or status_line(self._daemon))
-                stated = now
+            status = ill or status_line(self._daemon)
+            if status != stated:
+                self._notifier.status(status)
+                stated = status
             await asyncio.sleep(_LOOK_S)
 
     def pulse(self, now: MonoMs) -> Pulse:
@@ -68,19 +70,15 @@ class Attendant:
 
 def status_line(daemon: Daemon) -> str:
     """What ``systemctl status`` shows: the online rate first."""
-    states = daemon.pipeline.states
-    if states.blind:
+    pipeline = daemon.pipeline
+    if pipeline.states.blind:
         return "our own uplink is lost: nothing is measured"
-    cameras = [
-        Standing.of(track.state, track.pending)
-        for track in states.tracks.values()
-        if track.device.kind is Kind.CAMERA
-    ]
-    online, offline = cameras.count(Standing.ONLINE), cameras.count(Standing.OFFLINE)
+    cameras = pipeline.tally.scopes.get(CAMERAS, Counter())
+    online, offline = cameras[Standing.ONLINE], cameras[Standing.OFFLINE]
     counted = online + offline
     # Rounded down: 95.996 % must not read as 96.00 %.
     rate = f"{online * 10000 // counted / 100:.2f} %" if counted else "–"
     return (
-        f"cameras {rate} on line ({online} of {counted}), {len(states.tracks)} devices, "
-        f"{len(daemon.pipeline.desk.incidents)} open incidents"
+        f"cameras {rate} on line ({online} of {counted}), {len(pipeline.states.tracks)} devices, "
+        f"{len(pipeline.desk.incidents)} open incidents"
     )
