@@ -33,6 +33,8 @@ from monitor.resolve import Resolver
 from monitor.resume import Saved, resume
 from monitor.schedule import Schedule
 from monitor.secrets import SecretError
+from monitor.service.attend import Attendant
+from monitor.service.notify import Notifier
 from monitor.sight import SightWatch, default_route, open_eyes, reference_devices
 from monitor.status import snapshot
 from monitor.storage.ledger import Ledger
@@ -59,13 +61,26 @@ class Health:
     task_failures: int = 0
     clock_step_ms: int = 0
     clock_step_at: Instant | None = None
+    ticked: int = 0
+    measured: int = 0
+    """When the daemon last looked, and a sweep last brought results: on the clock of timers."""
 
 
 class Daemon:
     """One configuration at work. ``run`` returns after ``stop`` was called."""
 
-    def __init__(self, config: Config, sink: Sink, *, clock: SystemClock, rng: random.Random) -> None:
+    def __init__(
+        self,
+        config: Config,
+        sink: Sink,
+        *,
+        clock: SystemClock,
+        rng: random.Random,
+        notifier: Notifier | None = None,
+    ) -> None:
+        """``notifier``: the service manager, where there is one."""
         self.config = config
+        self.notifier = notifier or Notifier()
         self.clock = clock
         self.sink = sink
         self.health = Health()
@@ -102,14 +117,17 @@ class Daemon:
         jobs: list[asyncio.Task[None]] = []
         try:
             await self.start()
+            self.notifier.ready("started, the first sweep is under way")
             ready()
             jobs += [
                 asyncio.create_task(self._keep(self._tick), name="tick"),
                 asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
                 asyncio.create_task(self._keep(self._write_points), name="points"),
+                asyncio.create_task(Attendant(self, self.notifier).run(), name="attend"),
             ]
             await self._stopping.wait()
         finally:
+            self.notifier.stopping()
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
@@ -123,6 +141,7 @@ class Daemon:
         await self.control.start()
         self.ledger.start()
         now = self.clock.now()
+        self.health.ticked = self.health.measured = now.mono
         self.ledger.write([RunStarted(self._run_id, now.wall, __version__)])
         await self.deliveries.start(config, open_channels(config))
         self._carry(self.pipeline.begin())
@@ -164,8 +183,10 @@ class Daemon:
     # ---------------------------------------------------------------- the way of the data
 
     def _on_results(self, results: list[Result]) -> None:
+        now = self.clock.now()
+        self.health.measured = now.mono
         self.sink.write_results(results)
-        self._carry(self.pipeline.on_results(results, self.clock.now()))
+        self._carry(self.pipeline.on_results(results, now))
 
     def _carry(self, step: Step) -> None:
         """A step's books to the ledger, its messages to the lanes, its wishes to the schedule."""
@@ -191,7 +212,9 @@ class Daemon:
         while True:
             due = loop.time() + _TICK_S
             self.checks.start_rounds()
-            self._carry(self.pipeline.on_tick(self.clock.now()))
+            now = self.clock.now()
+            self.health.ticked = now.mono
+            self._carry(self.pipeline.on_tick(now))
             await asyncio.sleep(max(0.0, due - loop.time()))
             self.health.loop_lag_ms = max(self.health.loop_lag_ms * 0.95, (loop.time() - due) * 1000)
 
@@ -272,11 +295,14 @@ class Daemon:
     async def reload(self) -> dict[str, Any]:
         """Read, validate, swap. On an error the old configuration goes on, and ``ControlError`` says why."""
         async with self._reloading:
+            self.notifier.reloading()
             try:
                 return await self._reload()
             except (ConfigError, SecretError, OSError) as error:
                 log.error("reload refused, the old configuration goes on", why=str(error))
                 raise ControlError(str(error)) from error
+            finally:
+                self.notifier.ready()
 
     async def _reload(self) -> dict[str, Any]:
         old, config = self.config, await asyncio.to_thread(load, self.config.path)

@@ -16,7 +16,6 @@ from pydantic import Field
 from monitor.model import Instant, MonoMs, Result, WallMs
 from monitor.settings import Duration, Section
 
-
 _DARK_ROUNDS = 2
 """So many rounds of reference probes must have come back empty before we count as blind."""
 

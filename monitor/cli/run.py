@@ -20,7 +20,7 @@ from monitor.logs import configure_logging
 from monitor.storage.ledger import LedgerTooNew
 
 EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h: systemd is told not to restart on it."""
+"""EX_CONFIG of sysexits.h, for what no restart can cure: systemd is told not to try."""
 
 
 @click.command()
@@ -37,7 +37,10 @@ def run(path: Path) -> None:
         structlog.get_logger(room="config").warning(str(problem))
     try:
         asyncio.run(serve(config))
-    except (ControlError, LedgerTooNew, PermissionError) as error:
+    except LedgerTooNew as error:
+        click.echo(str(error), err=True)
+        sys.exit(EXIT_CONFIG)
+    except (ControlError, PermissionError) as error:
         raise click.ClickException(str(error)) from None
     except (sqlite3.Error, OSError) as error:
         raise click.ClickException(f"{config.daemon.state_dir}: {error}") from None
@@ -47,9 +50,16 @@ async def serve(config: Config) -> None:
     """The daemon until a signal stops it."""
     from monitor.clock import SystemClock
     from monitor.daemon import Daemon
+    from monitor.service.notify import from_environment
     from monitor.storage.build import build_sink
 
-    daemon = Daemon(config, build_sink(config.sink), clock=SystemClock(), rng=random.Random())
+    daemon = Daemon(
+        config,
+        build_sink(config.sink),
+        clock=SystemClock(),
+        rng=random.Random(),
+        notifier=from_environment(),
+    )
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
 

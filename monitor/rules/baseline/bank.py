@@ -21,7 +21,9 @@ Bools = NDArray[np.bool_]
 
 CHUNK = 2048
 """Series at a time: what is worked on stays in the processor's cache."""
-_FLOORED = np.array([[k not in (at.RESIDUAL, at.SHORT_MEAN, at.MIDDLE_MEAN, at.LONG_MEAN)] for k in range(FEATURES)])
+_FLOORED = np.array(
+    [[k not in (at.RESIDUAL, at.SHORT_MEAN, at.MIDDLE_MEAN, at.LONG_MEAN)] for k in range(FEATURES)]
+)
 _PLACES = RECORDS + 2 * BUCKETS * np.arange(FEATURES, dtype=np.intp)[:, None]
 
 
@@ -115,7 +117,9 @@ def _advance(
     profile = s[at.PROFILE : at.PROFILE + 2 * SLOTS]
 
     def shape(one: Ints, next_: Ints) -> tuple[Floats, Floats]:
-        of_work = profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
+        of_work = (
+            profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
+        )
         one, next_ = one + SLOTS, next_ + SLOTS
         added = profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
         return of_work, added

@@ -59,7 +59,9 @@ def _draw(canvas: list[bytearray], marks: Sequence[Mark], bottom: float, top: fl
             continue
         y = row(mark.value)
         colour = _ODD if mark.odd else _LINE
-        for filled in range(min(y, last if last is not None else y), max(y, last if last is not None else y) + 1):
+        for filled in range(
+            min(y, last if last is not None else y), max(y, last if last is not None else y) + 1
+        ):
             canvas[filled][x] = colour
         canvas[y + 1][x] = colour
         last = y

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from monitor.rules.baseline import layout as at
 from monitor.rules.baseline import parameters as by
-from monitor.rules.baseline.layout import BUCKETS, FEATURES, HIGHEST, LOWEST, RECORDS, SLOTS
+from monitor.rules.baseline.layout import BUCKETS, HIGHEST, LOWEST, RECORDS, SLOTS
 
 DAY_S = 86400.0
 SLOT_S = DAY_S / SLOTS
@@ -27,7 +27,6 @@ NONE = 3e38
 """Marks an hour without a range: its lowest is above its highest."""
 TINY = 1e-12
 """Differences below this share of the value are rounding, not measurement."""
-
 
 
 def memory() -> tuple[Table, Table]:
@@ -172,7 +171,9 @@ def step(w: Table, s: Table, t: float, second: float, day_type: int, value: floa
         s[base + after] += gain * part
     s[at.DAYS + day_type] += learned / DAY_S
 
-    return _verdict(w, s, t, odd, gap, learned, min(1.0, age / by.MATURE_DAYS) * min(1.0, count / by.MATURE_COUNT))
+    return _verdict(
+        w, s, t, odd, gap, learned, min(1.0, age / by.MATURE_DAYS) * min(1.0, count / by.MATURE_COUNT)
+    )
 
 
 def _begin(w: Table, s: Table, t: float, value: float) -> None:
@@ -284,9 +285,7 @@ def _hours(s: Table, hour: int, off: float, expected: float, age: float, off_wid
 NONE_F32 = array("f", [NONE])[0]
 
 
-def _verdict(
-    w: Table, s: Table, t: float, odd: float, gap: bool, learned: float, maturity: float
-) -> float:
+def _verdict(w: Table, s: Table, t: float, odd: float, gap: bool, learned: float, maturity: float) -> float:
     bar = 1.0 + (s[at.BAR] - 1.0) * max(0.0, 1.0 - learned / (by.BUDGET_DAYS * DAY_S))
     evidence = 0.0 if gap else s[at.EVIDENCE]
     evidence = by.KEEP * evidence + min(by.GAIN * maturity * odd / bar, by.ONE_SAMPLE)

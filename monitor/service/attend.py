@@ -1,0 +1,84 @@
+"""The task that speaks to the service manager: the status when it changes, the watchdog while we are well.
+
+It is deliberately not kept alive by anything: when it dies of a bug, the watchdog goes hungry, and that is
+what the watchdog is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.model import MonoMs, Standing
+from monitor.service.notify import Notifier
+from monitor.service.pulse import Pulse, ailment
+from monitor.tally import CAMERAS
+
+if TYPE_CHECKING:
+    from monitor.daemon import Daemon
+
+log = structlog.get_logger(room="service")
+
+_LOOK_S = 1.0
+
+
+class Attendant:
+    """Looks at the daemon every second."""
+
+    def __init__(self, daemon: Daemon, notifier: Notifier) -> None:
+        self._daemon = daemon
+        self._notifier = notifier
+        self._written = -1
+        self._written_at = daemon.clock.now().mono
+
+    async def run(self) -> None:
+        told = stated = ""
+        every_ms = int(self._notifier.watchdog_s * 1000) // 3
+        fed = -every_ms
+        while True:
+            now = self._daemon.clock.now().mono
+            ill = ailment(self.pulse(now))
+            if ill and ill != told:
+                log.error("not well, the watchdog is not fed", why=ill)
+            told = ill
+            if not ill and self._notifier.watchdog_s and now - fed >= every_ms:
+                self._notifier.watchdog()
+                fed = now
+            status = ill or status_line(self._daemon)
+            if status != stated:
+                self._notifier.status(status)
+                stated = status
+            await asyncio.sleep(_LOOK_S)
+
+    def pulse(self, now: MonoMs) -> Pulse:
+        daemon = self._daemon
+        rounds = [interval for interval, count in daemon.schedule.sizes().values() if count]
+        ledger = daemon.ledger
+        if ledger.written != self._written or not ledger.waiting or ledger.trouble():
+            self._written, self._written_at = ledger.written, now
+        return Pulse(
+            ticked=now - daemon.health.ticked,
+            measured=now - daemon.health.measured if rounds else None,
+            round_ms=int(min(rounds, default=0) * 1000),
+            writer_alive=ledger.alive,
+            writer_idle=now - self._written_at,
+        )
+
+
+def status_line(daemon: Daemon) -> str:
+    """What ``systemctl status`` shows: the online rate first."""
+    pipeline = daemon.pipeline
+    if pipeline.states.blind:
+        return "our own uplink is lost: nothing is measured"
+    cameras = pipeline.tally.scopes.get(CAMERAS, Counter())
+    online, offline = cameras[Standing.ONLINE], cameras[Standing.OFFLINE]
+    counted = online + offline
+    # Rounded down: 95.996 % must not read as 96.00 %.
+    rate = f"{online * 10000 // counted / 100:.2f} %" if counted else "–"
+    return (
+        f"cameras {rate} on line ({online} of {counted}), {len(pipeline.states.tracks)} devices, "
+        f"{len(pipeline.desk.incidents)} open incidents"
+    )
