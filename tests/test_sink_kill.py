@@ -109,10 +109,10 @@ async def test_30_kills_of_influxd_lose_and_invent_nothing(tmp_path: Path) -> No
 
 
 @pytest.mark.long
-async def test_an_hour_without_a_server_at_1000_points_a_second_comes_back_fast_and_whole(
+async def test_an_outage_at_1000_points_a_second_comes_back_fast_and_whole(
     tmp_path: Path,
 ) -> None:
-    """An hour stands for the day: 24 of it must fit into 2.2 GB; the replay must reach 30,000 points/s."""
+    """Ten minutes stand for the day: 144 of them must fit into 2.2 GB, replayed at 30,000 points/s."""
     from bench.sink import fleet, sweep
 
     folder = tmp_path / "influxd"
@@ -125,14 +125,14 @@ async def test_an_hour_without_a_server_at_1000_points_a_second_comes_back_fast_
         sink.devices_changed(fleet())
         await sink.start()
         rng = random.Random(1)
-        for number in range(360):  # 360 sweeps of 10,000 devices are an hour at 1,000 a second
+        for number in range(60):  # 60 sweeps of 10,000 devices are ten minutes at 1,000 a second
             results = sweep(number, rng)
             for start in range(0, len(results), 1000):
                 sink.write_results(results[start : start + 1000])
                 await sink.flush()
         stats = sink.stats()
-        assert stats.dropped == 0 and stats.spool_points == stats.received >= 3_600_000  # and its own books
-        assert stats.spool_bytes * 24 <= 2_200_000_000
+        assert stats.dropped == 0 and stats.spool_points == stats.received >= 600_000  # and its own books
+        assert stats.spool_bytes * 144 <= 2_200_000_000
         await sink.stop()
 
         server.start()
@@ -150,8 +150,8 @@ async def test_an_hour_without_a_server_at_1000_points_a_second_comes_back_fast_
         took = asyncio.get_running_loop().time() - began
         await sink.stop()
         found = server.query("SELECT count(result_code) FROM ping", database)
-        assert found[0]["values"][0][1] == 3_600_000
-        print(f"replay {3_600_000 / took:.0f} points/s, worst live lag {worst_lag:.2f} s, "
-              f"spool {stats.spool_bytes / 3_600_000:.1f} bytes a point")  # fmt: skip
-        assert 3_600_000 / took >= 30_000
+        assert found[0]["values"][0][1] == 600_000
+        print(f"replay {600_000 / took:.0f} points/s, worst live lag {worst_lag:.2f} s, "
+              f"spool {stats.spool_bytes / 600_000:.1f} bytes a point")  # fmt: skip
+        assert 600_000 / took >= 30_000
         assert worst_lag <= 2.0
