@@ -26,9 +26,10 @@ from monitor.config import Config, ConfigError, load
 from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries, open_channels
-from monitor.model import IncidentId, Instant, Result, Target, WallMs
+from monitor.export import Exporter
+from monitor.model import IncidentId, Instant, Result, Target
 from monitor.pipeline import Pipeline, Plan, Step
-from monitor.points import incident_point, rate_points, self_points
+from monitor.points import incident_point
 from monitor.resolve import Resolver
 from monitor.resume import Saved, resume
 from monitor.schedule import Schedule
@@ -46,7 +47,6 @@ log = structlog.get_logger(room="daemon")
 
 _TICK_S = 0.1
 _ALIVE_S = 5.0
-_POINTS_S = 30.0
 _STOP_S = 2.0
 """At the end: what sends under way get, and what the disk gets."""
 _STEP_MS = 5000
@@ -102,6 +102,7 @@ class Daemon:
             config.daemon.control_socket,
             {"status": self._cmd_status, "ack": self._cmd_ack, "reload": self._cmd_reload},
         )
+        self.exporter = Exporter(self)
         self._sight_task: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
         self.started = now
@@ -122,7 +123,7 @@ class Daemon:
             jobs += [
                 asyncio.create_task(self._keep(self._tick), name="tick"),
                 asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
-                asyncio.create_task(self._keep(self._write_points), name="points"),
+                asyncio.create_task(self._keep(self.exporter.run), name="points"),
                 asyncio.create_task(Attendant(self, self.notifier).run(), name="attend"),
             ]
             await self._stopping.wait()
@@ -139,6 +140,7 @@ class Daemon:
     async def start(self) -> None:
         config = self.config
         await self.control.start()
+        await self.exporter.start()
         self.ledger.start()
         now = self.clock.now()
         self.health.ticked = self.health.measured = now.mono
@@ -165,7 +167,9 @@ class Daemon:
             await self._eyes.stop()
         self.resolver.close()
         # Side by side, since whoever stops us does not wait for long.
-        await asyncio.gather(self.control.stop(), self.deliveries.stop(_STOP_S), self.sink.stop())
+        await asyncio.gather(
+            self.control.stop(), self.exporter.stop(), self.deliveries.stop(_STOP_S), self.sink.stop()
+        )
         self.ledger.write([RunAlive(self._run_id, self.clock.now().wall, stopped=True)])
         await self.ledger.stop(_STOP_S)
         log.info("stopped")
@@ -203,6 +207,8 @@ class Daemon:
         for incident in step.resolved:
             log.info("incident resolved", incident=incident.id, cause=incident.cause,
                      subject=incident.subject)  # fmt: skip
+        if step.transitions:
+            self.exporter.changed(step.transitions)
         points = [incident_point(i, now.wall) for i in (*step.opened, *step.resolved)]
         if points:
             self.sink.write_points(points)
@@ -269,11 +275,11 @@ class Daemon:
         now = self.clock.now()
         self.pipeline.own_trouble("channel", failing, now.wall, now, detail, subject=channel)
 
-    async def _write_points(self) -> None:
-        while True:
-            await asyncio.sleep(_POINTS_S)
-            at: WallMs = self.clock.now().wall
-            self.sink.write_points(rate_points(self.pipeline, at) + self_points(self, at))
+    def troubles(self) -> str:
+        """What is wrong with us now, in a few words; empty when all is well."""
+        found = {"ledger": self.ledger.trouble(), "sink": self.sink.trouble()}
+        words = [f"{name}: {trouble}" for name, trouble in found.items() if trouble]
+        return "; ".join(["our own uplink is lost", *words] if self.pipeline.states.blind else words)
 
     # ---------------------------------------------------------------- commands
 

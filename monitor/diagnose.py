@@ -14,7 +14,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import aioping  # type: ignore[import-untyped]  # it ships no types and has no stubs
+import aioping
 
 from monitor.collectors.tcp import connect
 from monitor.model import Reason

@@ -27,6 +27,7 @@ from monitor.alerts.suppress import InhibitSettings
 from monitor.collectors import COLLECTORS, collector_class
 from monitor.config.daemon import DaemonSettings, KindSettings
 from monitor.config.wording import duration_text
+from monitor.health.settings import HealthSettings
 from monitor.inventory.columns import KIND_WORDS, SYNONYMS
 from monitor.inventory.inline import DeviceSettings, SiteSettings
 from monitor.model import Kind
@@ -129,6 +130,7 @@ def _parts() -> Iterator[str]:
     for sink in get_args(get_args(SinkSettings)[0]):
         sort = get_args(sink.model_fields["type"].annotation)[0]
         yield from _section(f'[sink] of type "{sort}"', sink)
+    yield from _section("[health]", HealthSettings)
 
 
 def _kind_words() -> str:

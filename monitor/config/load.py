@@ -14,6 +14,7 @@ from monitor.config.alerting import check_alerting, read_alerting
 from monitor.config.daemon import DaemonSettings, KindSettings
 from monitor.config.files import read_sources
 from monitor.config.fleet import read_inventory
+from monitor.health.settings import HealthSettings
 from monitor.inventory import Inventory
 from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings
@@ -40,6 +41,7 @@ class Config:
     policy: Policy
     channels: Mapping[str, ChannelSettings]
     sink: SinkSettings
+    health: HealthSettings
     warnings: tuple[Problem, ...] = ()
 
 
@@ -82,6 +84,7 @@ def read(path: Path | str) -> Reading:
     channel_entries = sources.named("channel", findings)
     channels = sections.named(channel_entries, ChannelSettings, findings, private=True)
     sink: SinkSettings = sections.variant("sink", SinkSettings, NullSinkSettings(), sources, findings)
+    health = sections.single("health", HealthSettings, sources, findings)
     references.check_secrets(
         [
             *((channel_entries[name].place, channel) for name, channel in channels.items()),
@@ -109,6 +112,7 @@ def read(path: Path | str) -> Reading:
         policy=alerting.policy(),
         channels=MappingProxyType(channels),
         sink=sink,
+        health=health,
         warnings=problems,
     )
     return Reading(problems, placed, config)

@@ -7,15 +7,14 @@ what the watchdog is for.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.model import MonoMs, Standing
+from monitor.model import MonoMs
 from monitor.service.notify import Notifier
 from monitor.service.pulse import Pulse, ailment
-from monitor.tally import CAMERAS
+from monitor.tally import CAMERAS, Count
 
 if TYPE_CHECKING:
     from monitor.daemon import Daemon
@@ -73,9 +72,8 @@ def status_line(daemon: Daemon) -> str:
     pipeline = daemon.pipeline
     if pipeline.states.blind:
         return "our own uplink is lost: nothing is measured"
-    cameras = pipeline.tally.scopes.get(CAMERAS, Counter())
-    online, offline = cameras[Standing.ONLINE], cameras[Standing.OFFLINE]
-    counted = online + offline
+    cameras = pipeline.tally.scopes.get(CAMERAS, Count())
+    online, counted = cameras.online, cameras.counted
     # Rounded down: 95.996 % must not read as 96.00 %.
     rate = f"{online * 10000 // counted / 100:.2f} %" if counted else "–"
     return (
