@@ -203,7 +203,7 @@ def pysnmp_v3(port: int, requests: int) -> float:
         names = [ObjectType(ObjectIdentity(name)) for name in SYSTEM]
 
         async def one() -> None:
-            error, status, _, _ = await get_cmd(engine, user, target, ContextData(), *names, lookupMib=False)
+            error, status, _, _ = await get_cmd(engine, user, target, ContextData(), *names)
             if error or status:
                 raise RuntimeError(str(error or status))
 
