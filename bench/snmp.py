@@ -258,8 +258,12 @@ def main() -> None:
             times.setdefault(name, []).append(value)
 
     have_snmpd = shutil.which("snmpd", path="/usr/sbin:/usr/bin") is not None
-    with tempfile.TemporaryDirectory() as name, Responder() as port:
+    responder = Responder()
+    with tempfile.TemporaryDirectory() as name, responder as port:
         folder = Path(name)
+        before = responder.cpu_s()
+        clients.in_child(clients.ours_get, port, AGENTS, 19)
+        replies_per_s = 20 * AGENTS / (responder.cpu_s() - before)
         program = netsnmp(folder)
         for turn in range(options.rounds):
             print(f"round {turn + 1} of {options.rounds}", file=sys.stderr)
@@ -299,6 +303,7 @@ def main() -> None:
         "bytes_per_agent_v3": round(cpu["bytes_v3"]) if "bytes_v3" in cpu else None,
         "files_for_5000_agents": held["files"],
         "cores_for_5000_walks_a_minute": round(cpu["walk_ours"] * 5000 / 60, 3),
+        "simulator_replies_per_s": round(replies_per_s),
         "ratio_p99_with_dead": ratio(median(troubled), median(calm)),
         "get_us": {name[4:]: round(value * 1e6, 1) for name, value in cpu.items() if name.startswith("get_")},
         "walk_ms": {

@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from monitor.collectors.snmp import ber
 from monitor.simulate import snmp_agents
@@ -102,6 +103,10 @@ class Responder:
         self._process = context.Process(target=_serve, args=(theirs, self._silent, self._stop_read))
         self._process.start()
         return int(ours.recv())
+
+    def cpu_s(self) -> float:
+        """CPU seconds that it has used."""
+        return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[0]) / 1e9
 
     def __exit__(self, *_: object) -> None:
         os.write(self._stop, b"x")

@@ -264,6 +264,7 @@ _PLAIN = {
     COUNTER64: frozenset(range(1, 9)),
 }
 """Unsigned types, and the sizes of content that need no further look."""
+_LIMITS = {tag: max(sizes) for tag, sizes in _PLAIN.items()}
 
 
 def decode_all(tags: list[int], raws: list[bytes]) -> list[Value]:
@@ -271,13 +272,16 @@ def decode_all(tags: list[int], raws: list[bytes]) -> list[Value]:
     if tags and tags.count(tags[0]) == len(tags):
         sizes = _PLAIN.get(tags[0])
         if sizes is not None and sizes.issuperset(map(len, raws)):
-            from_bytes = int.from_bytes
-            return [from_bytes(raw, "big") for raw in raws]
+            return [int.from_bytes(raw, "big") for raw in raws]
         if tags[0] == OCTETS:
             return list(raws)
-    decoders = DECODERS
+    decoders, limits = DECODERS, _LIMITS
+    from_bytes = int.from_bytes
     try:
-        return [decoders[tag](raw) for tag, raw in zip(tags, raws, strict=True)]
+        return [
+            from_bytes(raw, "big") if 0 < len(raw) <= limits.get(tag, 0) else decoders[tag](raw)
+            for tag, raw in zip(tags, raws, strict=True)
+        ]
     except KeyError as error:
         raise BerError(f"0x{error.args[0]:02x} is no SMI type") from None
 

@@ -161,9 +161,17 @@ class UdpEngine:
         self._send(conversation)
 
     def _finish(self, conversation: Conversation, outcome: object) -> None:
-        if self._leave(conversation):
+        agent = conversation.agent
+        if agent.talks == (conversation,) and not agent.waiting:  # nearly always: the same, without calls
+            agent.talks = ()
+            self._talking.pop(agent.address, None)
+            self._pending.pop(conversation.id, None)
             conversation.done(outcome)
-            self._next(conversation.agent)
+            if self._ready:
+                self._next(agent)
+        elif self._leave(conversation):
+            conversation.done(outcome)
+            self._next(agent)
 
     def _leave(self, conversation: Conversation) -> bool:
         """Take it out of every table; False if it was not in."""

@@ -176,16 +176,22 @@ def _walk_group(columns: list[Column], limits: Limits, rows_hint: int) -> Talk[N
             raise ProtocolError("an empty reply in mid-walk")
         if count > repetitions * len(asked):
             raise ProtocolError("more bindings than were asked for")
-        step = len(asked)
-        over = [
-            column
-            for at, column in enumerate(asked[:count])
-            if not column.take(
-                reply.names[at::step], reply.tags[at::step], reply.raws[at::step], limits.max_rows
-            )
-        ]
+        over = _deal(asked, reply, limits.max_rows)
         if over:
             live = [column for column in live if all(column is not other for other in over)]
+
+
+def _deal(asked: list[Column], reply: Reply, max_rows: int) -> list[Column]:
+    """Give each column its part of the reply; those that have ended."""
+    names, tags, raws = reply.names, reply.tags, reply.raws
+    if len(asked) == 1:
+        return [] if asked[0].take(names, tags, raws, max_rows) else asked
+    step = len(asked)
+    return [
+        column
+        for at, column in enumerate(asked[: len(names)])
+        if not column.take(names[at::step], tags[at::step], raws[at::step], max_rows)
+    ]
 
 
 def _repetitions(most: int, rows_hint: int, have: int) -> int:
