@@ -1,9 +1,9 @@
 """``python -m bench.camera_faults --json``: what each fault of the catalogue costs the process that meets it.
 
-Each faulty camera is asked twice, by ONVIF and by RTSP: alone, for ``extra_mb`` (growth of the peak of resident
-memory) and ``stall_ms`` (the longest stretch of processor time between two turns of a heartbeat, so that other
-load on the machine does not count; a healthy camera's beside it), and among fifty healthy ones, none of which
-may come out otherwise than well.
+Each faulty camera is asked twice, by ONVIF and by RTSP: alone, for ``extra_mb`` (growth of the peak of
+resident memory) and ``stall_ms`` (the longest stretch of processor time between two turns of a heartbeat, so
+that other load on the machine does not count; a healthy camera's beside it), and among fifty healthy ones,
+none of which may come out otherwise than well.
 """
 
 from __future__ import annotations
