@@ -10,7 +10,9 @@ from monitor.clock import Clock
 from monitor.model import Reason, Result, Target, WallMs
 
 _TICK_S = 0.01
-_LONG_S = 0.05
+_LATE_S = 0.02
+"""When the loop comes round later than this it has too much to do: no more is begun in a turn than belongs to
+this span. Otherwise hundreds of answers come due in one turn, and each turn makes the next one longer."""
 _CATCH_UP = 3
 """After a stall the backlog is begun at so many times the pace: all of it at once would be the next stall."""
 
@@ -51,7 +53,8 @@ async def fan_out(
             if now >= deadline and started < len(targets):
                 done += [_not_reached(check, t, clock.now().wall) for t in targets[started:]]
                 started = len(targets)
-            most = ceil(per_second * min(now - last, _LONG_S) * _CATCH_UP)
+            late = now - last > _TICK_S + _LATE_S
+            most = ceil(per_second * (_LATE_S if late else (now - last) * _CATCH_UP))
             due, last = min(len(targets), int((now - began) * per_second) + 1, started + most), now
             while started < due and len(running) < at_once:
                 task = loop.create_task(_guarded(one, check, targets[started], deadline, clock))
