@@ -45,16 +45,17 @@ async def storm(folder: Path, street: Street, phone: Phone, kills: int, seed: in
     house = House(folder, {KEY: phone.key})
     # No pause between messages, and an incident for each camera: as much traffic as there can be.
     text = config(street, phone, level="error")
-    text = text.replace(
-        'group_by = ["area"]\ngroup_wait', 'group_by = ["id"]\ngroup_interval = "1s"\ngroup_wait'
-    )
+    pace = 'group_by = ["id"]\ngroup_interval = "1s"\ngroup_wait'
+    text = text.replace('group_by = ["area"]\ngroup_wait', pace)
     text = text.replace('interval = "1s"\ntimeout', 'interval = "500ms"\ntimeout')
     house.furnish(street.devices, text)
     cameras = [camera(street, n).address for n in range(16)]
     down: set[str] = set()
     for _ in range(kills):
         async with house.running():
-            end = asyncio.get_running_loop().time() + 0.6 + rng.expovariate(1 / 1.5)
+            if rng.random() < 0.8:  # else perhaps in the middle of its start
+                await house.until(lambda s: s["states"].get("up", 0) > 0)
+            end = asyncio.get_running_loop().time() + rng.expovariate(1 / 1.5)
             while asyncio.get_running_loop().time() < end:
                 address = rng.choice(cameras)
                 if address in down:
@@ -83,7 +84,7 @@ async def storm(folder: Path, street: Street, phone: Phone, kills: int, seed: in
         ended = {incident for _, _, incident, kind in accepted if kind == "resolved"}
         assert {incident for _, _, incident, _ in accepted} == ended
         assert db.execute("SELECT count(*) FROM incident WHERE resolved IS NULL").fetchone() == (0,)
-        assert db.execute("SELECT count(*) FROM run").fetchone() == (kills + 1,)
+        assert kills // 2 < db.execute("SELECT count(*) FROM run").fetchone()[0] <= kills + 1
     assert accepted, "the storm made no message: it proves nothing"
     arrived = Counter(message.text for message in phone.received)
     # Texts name their incident and kind, and so tell messages apart.
