@@ -26,7 +26,7 @@ from tests.daemon_support import RULES, House, children, moved
 from tests.icmp_support import FLEET_ADDRESS, Network, network, shell
 
 _TICK = os.sysconf("SC_CLK_TCK")
-_CONFIG = """\
+CONFIG = """\
 inventory = ["cameras.csv"]
 
 [daemon]
@@ -90,7 +90,7 @@ async def measure(options: argparse.Namespace, net: Network, folder: Path) -> di
     silent = [d.address for n, d in enumerate(devices) if dead and d.parents and n % dead == dead - 1]
     cut(net, silent)
     house = House(folder)
-    config = _CONFIG.format(reference=FLEET_ADDRESS, interval=options.interval, rate=options.rate) + RULES
+    config = CONFIG.format(reference=FLEET_ADDRESS, interval=options.interval, rate=options.rate) + RULES
     house.furnish(devices, config)
     loop = asyncio.get_running_loop()
     async with house.running():

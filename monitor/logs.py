@@ -22,7 +22,10 @@ def configure_logging(settings: LogSettings) -> None:
     render: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if json
-        else structlog.dev.ConsoleRenderer(colors=tty, pad_event_to=0)
+        # Plain: the default shows the local variables of every frame, and with them whatever is secret.
+        else structlog.dev.ConsoleRenderer(
+            colors=tty, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,

@@ -71,7 +71,7 @@ class Schedule:
                     slot.due, slot.busy = before.due, before.busy
                 self._checks[name] = _Check(interval, known.base, slots, known.next, known.overruns)
                 continue
-            spread = _FIRST_ROUND_MS if interval <= _QUICK_MS else interval
+            spread = min(_FIRST_ROUND_MS, interval) if interval <= _QUICK_MS else interval
             for index, slot in enumerate(slots):
                 slot.due = MonoMs(now.mono + index * spread // count)
             self._checks[name] = _Check(interval, now.mono, slots, overruns=known.overruns if known else 0)

@@ -68,7 +68,9 @@ class House:
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     wrap: Sequence[str] = ()
-    """A command in front of the daemon's, for example ``prlimit``."""
+    """A command in front of the daemon's."""
+    program: Sequence[str] = ("-m", "monitor")
+    """What Python is to run."""
     process: asyncio.subprocess.Process | None = None
 
     @property
@@ -97,7 +99,7 @@ class House:
     async def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *self.wrap, sys.executable, "-m", "monitor", "run", "-c", str(self.config),
+                *self.wrap, sys.executable, *self.program, "run", "-c", str(self.config),
                 cwd=ROOT, env={**os.environ, **self.environment}, stdout=log, stderr=log,
             )  # fmt: skip
 

@@ -188,6 +188,7 @@ async def test_a_bad_configuration_never_takes_effect_and_a_good_one_does(
         assert await house.stop() == 0
 
 
+@pytest.mark.long
 async def test_a_second_daemon_is_refused_and_harms_nothing(
     tmp_path: Path, street: Street, phone: Phone
 ) -> None:

@@ -50,11 +50,15 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection with the ledger's settings. ``isolation_level=None``: transactions are ours."""
     target = f"{path.resolve().as_uri()}?mode=ro" if read_only else str(path)
     db = sqlite3.connect(target, uri=read_only, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA busy_timeout=5000")
-    if not read_only:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("PRAGMA wal_autocheckpoint=2000")
+    try:
+        db.execute("PRAGMA busy_timeout=5000")
+        if not read_only:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA wal_autocheckpoint=2000")
+    except BaseException:
+        db.close()  # else its lock stays
+        raise
     return db
 
 

@@ -1,0 +1,104 @@
+"""``kill -9`` at any instant: nothing accepted is lost, at most one duplicate, no span torn."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.simulate.city import city
+from monitor.simulate.phone import Phone
+from tests.daemon_support import KEY, House, Street, spans_are_whole
+from tests.test_daemon_life import camera, config
+
+
+@pytest.fixture
+def street() -> Iterator[Street]:
+    with Street(list(city(48))) as made:
+        yield made
+
+
+@pytest.fixture
+async def phone(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Phone]:
+    monkeypatch.setattr("monitor.simulate.phone.PER_MINUTE", 100_000)
+    made = Phone(SystemClock())
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def outbox(house: House) -> int:
+    with house.books() as db:
+        return int(db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+
+async def storm(folder: Path, street: Street, phone: Phone, kills: int, seed: int) -> None:
+    """Cameras come and go while the daemon is killed; then everything heals, and the books are compared with
+    what the phone got."""
+    rng = random.Random(seed)
+    house = House(folder, {KEY: phone.key})
+    # No pause between messages, and an incident for each camera: as much traffic as there can be.
+    text = config(street, phone, level="error")
+    pace = 'group_by = ["id"]\ngroup_interval = "1s"\ngroup_wait'
+    text = text.replace('group_by = ["area"]\ngroup_wait', pace)
+    text = text.replace('interval = "1s"\ntimeout', 'interval = "500ms"\ntimeout')
+    house.furnish(street.devices, text)
+    cameras = [camera(street, n).address for n in range(16)]
+    down: set[str] = set()
+    for _ in range(kills):
+        async with house.running():
+            if rng.random() < 0.8:  # else perhaps in the middle of its start
+                await house.until(lambda s: s["states"].get("up", 0) > 0)
+            end = asyncio.get_running_loop().time() + rng.expovariate(1 / 1.5)
+            while asyncio.get_running_loop().time() < end:
+                address = rng.choice(cameras)
+                if address in down:
+                    street.plug([address])
+                else:
+                    street.unplug([address])
+                down ^= {address}
+                await asyncio.sleep(rng.uniform(0.05, 0.4))
+            assert house.process is not None and house.process.returncode is None, house.log()
+            await house.end(signal.SIGKILL)
+    street.plug(down)
+    async with house.running():
+        await house.all_measured()
+        await house.until(
+            lambda s: (
+                not s["offline"] and not s["incidents"] and not any(lane["waiting"] for lane in s["outbox"])
+            ),
+            patience_s=60,
+        )
+        assert await house.stop() == 0
+    with house.books() as db:
+        spans_are_whole(db)
+        accepted = db.execute("SELECT id, state, incident, kind FROM outbox").fetchall()
+        assert {state for _, state, _, _ in accepted} <= {"delivered"}
+        # Whoever was told that something broke was told that it ended.
+        ended = {incident for _, _, incident, kind in accepted if kind == "resolved"}
+        assert {incident for _, _, incident, _ in accepted} == ended
+        assert db.execute("SELECT count(*) FROM incident WHERE resolved IS NULL").fetchone() == (0,)
+        assert kills // 2 < db.execute("SELECT count(*) FROM run").fetchone()[0] <= kills + 1
+    assert accepted, "the storm made no message: it proves nothing"
+    arrived = Counter(message.text for message in phone.received)
+    # Texts name their incident and kind, and so tell messages apart.
+    assert len(arrived) >= len({(incident, kind) for _, _, incident, kind in accepted})
+    assert len(phone.received) >= len(accepted)
+    assert len(phone.received) - len(accepted) <= kills
+
+
+async def test_kill_9_loses_no_message_and_tears_no_span(
+    tmp_path: Path, street: Street, phone: Phone
+) -> None:
+    await storm(tmp_path, street, phone, kills=4, seed=1)
+
+
+@pytest.mark.long
+async def test_two_hundred_times_kill_9(tmp_path: Path, street: Street, phone: Phone) -> None:
+    await storm(tmp_path, street, phone, kills=200, seed=2)
