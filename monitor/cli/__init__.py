@@ -15,6 +15,7 @@ COMMANDS = {
     "discover": "monitor.cli.discover:discover_command",
     "exclude": "monitor.cli.exclude:exclude",
     "incidents": "monitor.cli.incidents:incidents",
+    "install-service": "monitor.cli.install_service:install_service",
     "probe": "monitor.cli.probe:probe",
     "reload": "monitor.cli.run:reload",
     "report": "monitor.cli.report:report",
