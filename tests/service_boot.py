@@ -21,7 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SYSTEMD = Path("/lib/systemd/systemd")
 _CGROUP = Path("/sys/fs/cgroup")
-_HIERARCHIES = [p for p in (_CGROUP / "systemd", _CGROUP / "unified", _CGROUP) if (p / "cgroup.procs").exists()]
+_HIERARCHIES = [
+    p for p in (_CGROUP / "systemd", _CGROUP / "unified", _CGROUP) if (p / "cgroup.procs").exists()
+]
 
 _ENTER = r"""
 set -e
@@ -56,8 +58,8 @@ ln -s "/opt/python/bin/$EXECUTABLE" opt/camwatch/bin/python
 rm -f etc/systemd/system/*.wants/* run/systemd/system/*
 mkdir -p run/systemd/system
 printf '[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\n' > run/systemd/system/trial.target
-printf '#!/opt/camwatch/bin/python\nimport sys\nsys.path.insert(0, "/opt/src")\nfrom monitor.cli import main\nmain()\n' \
-  > opt/camwatch/bin/camwatch
+printf '%s\n' '#!/opt/camwatch/bin/python' 'import sys' 'sys.path.insert(0, "/opt/src")' \
+  'from monitor.cli import main' 'main()' > opt/camwatch/bin/camwatch
 chmod 755 opt/camwatch/bin/camwatch
 ip link set lo up
 pivot_root . old
@@ -116,7 +118,8 @@ class Machine:
             if wanted in value:
                 return value
             time.sleep(0.2)
-        raise AssertionError(f"{unit}: {name} stays {value}, not {wanted}\n{self.run('systemctl', 'status', unit, check=False)}")
+        status = self.run("systemctl", "status", unit, check=False)
+        raise AssertionError(f"{unit}: {name} stays {value}, not {wanted}\n{status}")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ The configuration is the administrator's: examples are put in place only where t
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -91,7 +90,7 @@ def carry_out(installation: Installation) -> None:
         part = file.path.with_name(f".{file.path.name}.part")
         part.write_bytes(file.content)
         part.chmod(file.mode)
-        os.replace(part, file.path)
+        part.replace(file.path)
     for command in installation.commands:
         subprocess.run(command, check=True)  # noqa: S603 - the three commands above
 
