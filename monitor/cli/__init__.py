@@ -10,14 +10,17 @@ from monitor import __version__
 
 COMMANDS = {
     "ack": "monitor.cli.incidents:ack",
+    "backup": "monitor.cli.backup:backup",
     "check": "monitor.cli.check:check",
     "demo": "monitor.cli.demo:demo",
     "discover": "monitor.cli.discover:discover_command",
     "exclude": "monitor.cli.exclude:exclude",
     "incidents": "monitor.cli.incidents:incidents",
+    "install-service": "monitor.cli.install_service:install_service",
     "probe": "monitor.cli.probe:probe",
     "reload": "monitor.cli.run:reload",
     "report": "monitor.cli.report:report",
+    "restore": "monitor.cli.backup:restore",
     "run": "monitor.cli.run:run",
     "simulate": "monitor.cli.simulate:simulate",
     "sink": "monitor.cli.sink:sink",

@@ -34,6 +34,13 @@ class Attendant:
         self._written_at = daemon.clock.now().mono
 
     async def run(self) -> None:
+        try:
+            await self._attend()
+        except Exception:
+            log.exception("the service manager hears no more of us: it will restart us")
+            raise
+
+    async def _attend(self) -> None:
         told = stated = ""
         every_ms = int(self._notifier.watchdog_s * 1000) // 3
         fed = -every_ms
@@ -73,10 +80,9 @@ def status_line(daemon: Daemon) -> str:
     if pipeline.states.blind:
         return "our own uplink is lost: nothing is measured"
     cameras = pipeline.tally.scopes.get(CAMERAS, Count())
-    online, counted = cameras.online, cameras.counted
     # Rounded down: 95.996 % must not read as 96.00 %.
-    rate = f"{online * 10000 // counted / 100:.2f} %" if counted else "–"
+    rate = f"{cameras.online * 10000 // cameras.counted / 100:.2f} %" if cameras.counted else "–"
     return (
-        f"cameras {rate} on line ({online} of {counted}), {len(pipeline.states.tracks)} devices, "
-        f"{len(pipeline.desk.incidents)} open incidents"
+        f"cameras {rate} on line ({cameras.online} of {cameras.counted}), "
+        f"{len(pipeline.states.tracks)} devices, {len(pipeline.desk.incidents)} open incidents"
     )
