@@ -22,7 +22,7 @@ S = TypeVar("S", bound=Section)
 
 SECTIONS = (
     "include", "daemon", "states", "checks", "kind", "inventory", "site", "device",
-    "rule", "route", "receiver", "channel", "sink",
+    "rule", "route", "receiver", "channel", "sink", "contract",
 )  # fmt: skip
 """What may stand at the top of a file."""
 
