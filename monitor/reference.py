@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from monitor.alerts.routes import RouteSettings
+from monitor.books.settings import ContractSettings
 from monitor.collectors import COLLECTORS, collector_class
 from monitor.config.daemon import DaemonSettings, KindSettings
 from monitor.config.wording import duration_text
@@ -118,6 +119,7 @@ def _parts() -> Iterator[str]:
     for sink in get_args(get_args(SinkSettings)[0]):
         sort = get_args(sink.model_fields["type"].annotation)[0]
         yield from _section(f'[sink] of type "{sort}"', sink)
+    yield from _section("[contract]", ContractSettings)
 
 
 def _kind_words() -> str:

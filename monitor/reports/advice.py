@@ -36,7 +36,7 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
     own = [fault for fault in f.faults if fault.own]
     yield Facts(head(f, words))
     yield Heading(t("1. Devices that keep failing"))
-    yield problem_table(f, words)
+    yield problem_table(f, words, 200)
     yield Heading(t("2. Cameras to replace"))
     yield Paragraph(t("At least three own faults of more than 24 hours in all within the period."))
     yield _replace(own, words)

@@ -6,6 +6,8 @@ Every candidate is under the SIL Open Font Licence or the GPL with font exceptio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 from fontTools.ttLib import TTFont, TTLibError
@@ -49,24 +51,28 @@ def find_font(wanted: Path | None = None) -> FontFile:
     )
 
 
+@cache
 def _open(path: Path) -> FontFile:
     """The simplified-Chinese face of a collection, else its first with Chinese characters."""
     try:
-        faces = _faces(path)
+        data = path.read_bytes()
+        # The header of an OpenType collection: tag, version, number of fonts.
+        count = int.from_bytes(data[8:12], "big") if data[:4] == b"ttcf" else 1
+        names = {index: _name(data, index) for index in range(min(count, _MOST_FACES))}
+        for index in sorted(names, key=lambda index: " SC" not in names[index]):
+            if _has_chinese(data, index):
+                return FontFile(path, index)
     except (OSError, TTLibError) as error:
         raise NoFont(f"{path} is not a font: {error}") from None
-    with_chinese = [
-        n for n, face in enumerate(faces) if all(ord(char) in (face.getBestCmap() or {}) for char in _TESTED)
-    ]
-    if not with_chinese:
-        raise NoFont(f"{path} has no Chinese characters; name another font")
-    simplified = [n for n in with_chinese if " SC" in (faces[n]["name"].getDebugName(1) or "")]
-    return FontFile(path, (simplified or with_chinese)[0])
+    raise NoFont(f"{path} has no Chinese characters; name another font")
 
 
-def _faces(path: Path) -> list[TTFont]:
-    with path.open("rb") as file:
-        head = file.read(12)
-    # The header of an OpenType collection: tag, version, number of fonts.
-    count = int.from_bytes(head[8:12], "big") if head[:4] == b"ttcf" else 1
-    return [TTFont(path, fontNumber=n, lazy=True) for n in range(min(count, _MOST_FACES))]
+def _name(data: bytes, index: int) -> str:
+    with TTFont(BytesIO(data), fontNumber=index, lazy=True) as face:
+        return face["name"].getDebugName(1) or ""
+
+
+def _has_chinese(data: bytes, index: int) -> bool:
+    with TTFont(BytesIO(data), fontNumber=index, lazy=True) as face:
+        characters = face.getBestCmap() or {}
+        return all(ord(char) in characters for char in _TESTED)

@@ -22,7 +22,7 @@ from monitor.reports.document import (
     hours,
 )
 from monitor.reports.figures import Figures
-from monitor.reports.parts import head, kind_word, subtitle
+from monitor.reports.parts import head, kind_word, natural, subtitle
 from monitor.words import N_, Words
 
 TITLE = N_("System inspection report")
@@ -58,7 +58,9 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
     yield Heading(t("2. Devices"))
     faults = grouped(f.faults, lambda fault: fault.stretch.device)
     found = tallies(f.everything, lambda s: s.device)
-    for area, stretches in sorted(grouped(present, lambda s: s.area).items()):
+    for area, stretches in sorted(
+        grouped(present, lambda s: s.area).items(), key=lambda found: natural(found[0])
+    ):
         yield _area(area or t("(none)"), stretches, states, faults, found, words)
     yield Heading(t("3. Signatures"))
     yield Signatures(
@@ -105,7 +107,7 @@ def _area(
     t = words.text
     rows: list[tuple[Value, ...]] = []
     bad = set()
-    for s in sorted(stretches, key=lambda s: (s.site, s.kind, s.name)):
+    for s in sorted(stretches, key=lambda s: (natural(s.site), s.kind, natural(s.name))):
         tally_, its = found[s.device], faults.get(s.device, [])
         if states[s.device].offline:
             bad.add(len(rows))

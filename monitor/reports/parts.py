@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from statistics import mean
 
@@ -55,6 +56,11 @@ def kept_word(kept: Kept, words: Words) -> str:
 
 def scope_word(reach: Reach, name: str, words: Words) -> str:
     return words.text("all devices") if reach is Reach.ALL else words.text(_REACHES[reach], name=name)
+
+
+def natural(text: str) -> tuple[tuple[int, str], ...]:
+    """To sort names as people count: 2号 before 10号."""
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text))
 
 
 def limit(line_bp: int) -> str:
@@ -115,7 +121,7 @@ def service_tables(f: Figures, words: Words) -> Iterator[Block]:
         grouped(f.services, lambda s: ", ".join(s.receivers) or t("(none)")),
     )
     yield _repairs(f, words)
-    yield problem_table(f, words)
+    yield problem_table(f, words, 20)
 
 
 def _deadlines(f: Figures, words: Words, title: str, name: str, groups: dict[str, list[Service]]) -> Table:
@@ -173,7 +179,7 @@ def _repairs(f: Figures, words: Words) -> Table:
     return Table(t("Mean times by kind of device"), columns, rows, total=t("Total"))
 
 
-def problem_table(f: Figures, words: Words) -> Table:
+def problem_table(f: Figures, words: Words, most: int) -> Table:
     t = words.text
     rows: list[tuple[Value, ...]] = [
         (
@@ -185,7 +191,7 @@ def problem_table(f: Figures, words: Words) -> Table:
             len(p.faults),
             p.offline,
         )
-        for p in f.problems[:200]
+        for p in f.problems[:most]
     ]
     columns = (
         Column(t("Device"), width=2.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 
 from fpdf import FPDF
@@ -28,12 +29,16 @@ _LINE = 5.2
 _PAD = 1.2
 _GREY, _HEAD, _BAD, _RULE = (71, 85, 105), (241, 245, 249), (153, 27, 27), (203, 213, 225)
 _POINT_MM = 25.4 / 72
+_SCALE = 0.3
+"""Millimetres for a point of a drawing."""
+_SMALL, _ROW = 8.0, 4.2
+"""Size of the letters in tables, height of a line."""
 
 
 def write_pdf(document: Document, path: Path, font: FontFile) -> None:
     paper = _Paper(document, font)
-    for block in document.blocks:
-        paper.block(block)
+    for block, after in zip_longest(document.blocks, document.blocks[1:]):
+        paper.block(block, after)
     paper.pdf.output(str(path))
 
 
@@ -84,10 +89,10 @@ class _Paper:
         self.pdf.add_page()
         return True
 
-    def block(self, block: Block) -> None:
+    def block(self, block: Block, after: Block | None) -> None:
         match block:
             case Heading(text):
-                self._room(32)
+                self._room(12 + (_chart_height(after.drawing) if isinstance(after, Chart) else 24))
                 self.pdf.ln(3)
                 self._font(13)
                 self.pdf.set_fill_color(37, 99, 235)
@@ -155,8 +160,9 @@ class _Paper:
         self.pdf.ln(3)
 
     def _head(self, table: Table, widths: list[float]) -> None:
-        self._font(8.5, _GREY)
-        self._cells([column.title for column in table.columns], widths, table.columns, fill=True)
+        self._font(_SMALL, _GREY)
+        lines = self._lines([column.title for column in table.columns], widths)
+        self._cells(lines, widths, table.columns, fill=True)
 
     def _row(
         self,
@@ -167,25 +173,29 @@ class _Paper:
         *,
         fill: bool = False,
     ) -> None:
-        self._font(8.5, colour)
-        wrapped = max(len(self._wrapped(t, w - 2 * _PAD)) for t, w in zip(texts, widths, strict=True))
-        if self._room(wrapped * 4.4 + 1):
+        self._font(_SMALL, colour)
+        lines = self._lines(texts, widths)
+        if self._room(max(map(len, lines)) * _ROW + 1):
             self._head(table, widths)
-            self._font(8.5, colour)
-        self._cells(texts, widths, table.columns, fill=fill)
+            self._font(_SMALL, colour)
+        self._cells(lines, widths, table.columns, fill=fill)
+
+    def _lines(self, texts: list[str], widths: list[float]) -> list[list[str]]:
+        return [self._wrapped(text, width - 2 * _PAD) for text, width in zip(texts, widths, strict=True)]
 
     def _cells(
-        self, texts: list[str], widths: list[float], columns: tuple[Column, ...], *, fill: bool
+        self, lines: list[list[str]], widths: list[float], columns: tuple[Column, ...], *, fill: bool
     ) -> None:
         pdf = self.pdf
-        lines = [self._wrapped(t, w - 2 * _PAD) for t, w in zip(texts, widths, strict=True)]
-        x, y, height = _MARGIN, pdf.get_y(), max(map(len, lines)) * 4.4 + 1
+        x, y, height = _MARGIN, float(pdf.get_y()), max(map(len, lines)) * _ROW + 1
         pdf.set_fill_color(*_HEAD)
         for cell, width, column in zip(lines, widths, columns, strict=True):
             pdf.rect(x, y, width, height, style="DF" if fill else "D")
             for k, line in enumerate(cell):
-                pdf.set_xy(x, y + 0.5 + 4.4 * k)
-                pdf.cell(width, 4.4, line, align="L" if column.sort is Sort.TEXT else "R")
+                right = column.sort is not Sort.TEXT
+                shift = width - _PAD - pdf.get_string_width(line) if right else _PAD
+                if line:
+                    pdf.text(x + shift, y + _ROW * (k + 0.8), line)
             x += width
         pdf.set_xy(_MARGIN, y + height)
 
@@ -211,15 +221,14 @@ class _Paper:
     # ---------------------------------------------------------------- the rest
 
     def _chart(self, title: str, drawing: Drawing) -> None:
-        scale = float(self.pdf.epw) / drawing.width
-        self._room(drawing.height * scale + 9)
+        self._room(_chart_height(drawing))
         self._font(10.5)
         self.pdf.cell(0, 7, title, new_x="LMARGIN", new_y="NEXT")
         x0, y0 = _MARGIN, float(self.pdf.get_y())
-        self._draw(drawing, x0, y0, scale)
+        self._draw(drawing, x0, y0, _SCALE)
         self.pdf.set_draw_color(*_RULE)
         self.pdf.set_line_width(0.2)
-        self.pdf.set_xy(_MARGIN, y0 + drawing.height * scale + 2)
+        self.pdf.set_xy(_MARGIN, y0 + drawing.height * _SCALE + 2)
 
     def _draw(self, drawing: Drawing, x0: float, y0: float, scale: float) -> None:
         pdf = self.pdf
@@ -250,6 +259,11 @@ class _Paper:
             self.pdf.line(_MARGIN + width * n, y + 20, _MARGIN + width * (n + 1) - 12, y + 20)
         self.pdf.set_draw_color(*_RULE)
         self.pdf.set_xy(_MARGIN, y + 26)
+
+
+def _chart_height(drawing: Drawing) -> float:
+    """With its title and the room below."""
+    return drawing.height * _SCALE + 10
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 from monitor.books.exclusion import Exclusion
 from monitor.books.moments import Moment, Moments
 from monitor.books.records import Stretch
-from monitor.books.tally import Tally, mask_of, tallies, tally
+from monitor.books.tally import Fraction, Tally, mask_of, tallies, tally
 from monitor.books.timeline import Class, Segments
 from monitor.reports.charts import bars, rate_by_day
 from monitor.reports.document import (
@@ -28,7 +28,7 @@ from monitor.reports.document import (
     hours,
 )
 from monitor.reports.figures import Figures
-from monitor.reports.parts import cause_word, head, limit, scope_word, service_tables, subtitle
+from monitor.reports.parts import cause_word, head, limit, natural, scope_word, service_tables, subtitle
 from monitor.words import N_, Words
 
 TITLE = N_("Contract statement of the video network")
@@ -101,13 +101,14 @@ def _result(f: Figures, words: Words) -> Table:
         verdict = met(tally_, line.line_bp, f, words)
         if tally_.rate(f.contract.unmeasured).below(line.line_bp):
             bad.add(n)
-        rows.append((line.name, cameras_of(line.segments), *_rates(tally_, f), limit(line.line_bp), verdict))
+        required = Fraction(line.line_bp, 10_000)
+        rows.append((line.name, cameras_of(line.segments), *_rates(tally_, f), required, verdict))
     columns = (
-        Column(t("Scope"), width=1.6),
-        Column(t("Cameras"), Sort.COUNT),
+        Column(t("Scope"), width=1.5),
+        Column(t("Cameras"), Sort.COUNT, 0.75),
         *_rate_columns(words),
-        Column(t("Required"), width=0.8),
-        Column(t("Verdict"), width=0.9),
+        Column(t("Required"), Sort.PERCENT, 0.75),
+        Column(t("Verdict"), width=0.75),
     )
     return Table(t("Online rate, time-weighted"), columns, rows, frozenset(bad))
 
@@ -116,16 +117,16 @@ def _rate_columns(words: Words) -> tuple[Column, ...]:
     """Columns 2 to 11 of a table whose first two are name and cameras."""
     t = words.text
     return (
-        Column(t("In service"), Sort.SECONDS, 1.5, sums=True),
-        Column(t("Not measured"), Sort.SECONDS, 1.3, sums=True),
-        Column(t("Excluded"), Sort.SECONDS, 1.3, sums=True),
-        Column(t("Online"), Sort.SECONDS, 1.5, sums=True),
-        Column(t("Counted"), Sort.SECONDS, 1.5, sums=True),
-        Column(t("Rate"), Sort.PERCENT, 0.9, of=(5, 6)),
-        Column(t("Online, nothing excluded"), Sort.SECONDS, 1.5, sums=True),
-        Column(t("Counted, nothing excluded"), Sort.SECONDS, 1.5, sums=True),
-        Column(t("Rate without exclusions"), Sort.PERCENT, 1.1, of=(8, 9)),
-        Column(t("Coverage"), Sort.PERCENT, 1.0),
+        Column(t("In service"), Sort.SECONDS, 1.45, sums=True),
+        Column(t("Not measured"), Sort.SECONDS, 1.15, sums=True),
+        Column(t("Excluded"), Sort.SECONDS, 1.15, sums=True),
+        Column(t("Online"), Sort.SECONDS, 1.45, sums=True),
+        Column(t("Counted"), Sort.SECONDS, 1.45, sums=True),
+        Column(t("Rate"), Sort.PERCENT, 0.75, of=(5, 6)),
+        Column(t("Online, nothing excluded"), Sort.SECONDS, 1.45, sums=True),
+        Column(t("Counted, nothing excluded"), Sort.SECONDS, 1.45, sums=True),
+        Column(t("Rate without exclusions"), Sort.PERCENT, 0.85, of=(8, 9)),
+        Column(t("Coverage"), Sort.PERCENT, 0.85),
     )
 
 
@@ -231,17 +232,17 @@ def _scopes(
     rows: list[tuple[Value, ...]] = []
     bad = set()
     found = tallies(segments, key)
-    for scope in sorted(counts):
+    for scope in sorted(counts, key=natural):
         tally_ = found[scope]
         if tally_.rate(f.contract.unmeasured).below(line_bp):
             bad.add(len(rows))
         verdict = met(tally_, line_bp, f, words)
         rows.append((scope or t("(none)"), len(counts[scope]), *_rates(tally_, f), verdict))
     columns = (
-        Column(name, width=1.6),
-        Column(t("Cameras"), Sort.COUNT, 0.9),
+        Column(name, width=1.5),
+        Column(t("Cameras"), Sort.COUNT, 0.75),
         *_rate_columns(words),
-        Column(t("Verdict"), width=0.9),
+        Column(t("Verdict"), width=0.75),
     )
     return Table(title, columns, rows, frozenset(bad), total=t("Total"), empty=t("None."))
 
@@ -254,7 +255,7 @@ def _exclusions(f: Figures, words: Words) -> Table:
         cause = cause_word(exclusion.cause, words)
         rows.append(
             (
-                str(exclusion.id),
+                exclusion.id,
                 scope_word(exclusion.reach, exclusion.name, words),
                 cause if exclusion.counts else t("{cause} (not confirmed, does not count)", cause=cause),
                 exclusion.span.since,
@@ -267,7 +268,7 @@ def _exclusions(f: Figures, words: Words) -> Table:
             )
         )
     columns = (
-        Column(t("No."), width=0.5),
+        Column(t("No."), Sort.COUNT, 0.5),
         Column(t("Scope"), width=1.5),
         Column(t("Cause"), width=1.3),
         Column(t("From"), Sort.MOMENT, 1.6),
