@@ -24,6 +24,7 @@ from monitor.alerts.roster import RosterSettings
 from monitor.alerts.routes import RouteSettings
 from monitor.alerts.service import LevelSettings
 from monitor.alerts.suppress import InhibitSettings
+from monitor.books.settings import ContractSettings
 from monitor.collectors import COLLECTORS, collector_class
 from monitor.config.daemon import DaemonSettings, KindSettings
 from monitor.config.wording import duration_text
@@ -131,6 +132,7 @@ def _parts() -> Iterator[str]:
         sort = get_args(sink.model_fields["type"].annotation)[0]
         yield from _section(f'[sink] of type "{sort}"', sink)
     yield from _section("[health]", HealthSettings)
+    yield from _section("[contract]", ContractSettings)
 
 
 def _kind_words() -> str:

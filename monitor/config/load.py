@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from monitor.alerts.policy import Policy
+from monitor.books.settings import ContractSettings
 from monitor.collectors.base import CheckSettings
 from monitor.config import references, sections
 from monitor.config.alerting import check_alerting, read_alerting
@@ -42,6 +43,7 @@ class Config:
     channels: Mapping[str, ChannelSettings]
     sink: SinkSettings
     health: HealthSettings
+    contract: ContractSettings
     warnings: tuple[Problem, ...] = ()
 
 
@@ -85,6 +87,7 @@ def read(path: Path | str) -> Reading:
     channels = sections.named(channel_entries, ChannelSettings, findings, private=True)
     sink: SinkSettings = sections.variant("sink", SinkSettings, NullSinkSettings(), sources, findings)
     health = sections.single("health", HealthSettings, sources, findings)
+    contract = sections.single("contract", ContractSettings, sources, findings)
     references.check_secrets(
         [
             *((channel_entries[name].place, channel) for name, channel in channels.items()),
@@ -113,6 +116,7 @@ def read(path: Path | str) -> Reading:
         channels=MappingProxyType(channels),
         sink=sink,
         health=health,
+        contract=contract,
         warnings=problems,
     )
     return Reading(problems, placed, config)
@@ -123,6 +127,16 @@ def daemon_settings(path: Path | str) -> DaemonSettings:
     findings = Findings()
     sources = read_sources(Path(path), findings)
     found = sections.single("daemon", DaemonSettings, sources, findings)
+    if findings.errors:
+        raise ConfigError(findings.problems)
+    return found
+
+
+def contract_settings(path: Path | str) -> ContractSettings:
+    """``[contract]`` alone: for reports, which must be had also while the rest is being repaired."""
+    findings = Findings()
+    sources = read_sources(Path(path), findings)
+    found = sections.single("contract", ContractSettings, sources, findings)
     if findings.errors:
         raise ConfigError(findings.problems)
     return found

@@ -17,7 +17,7 @@ _SEVERITIES = {
     Severity.INFO: N_("info"),
 }
 
-_BROKEN = {
+BROKEN = {
     "device_down": N_("{subject} is offline"),
     "devices_down": N_("{subject}: several devices offline"),
     "device_unreachable": N_("{subject} cannot be reached"),
@@ -115,7 +115,7 @@ def headline(words: Words, notice: Notice) -> str:
         return words.many(
             "{subject}: {n} device offline", "{subject}: {n} devices offline", notice.offline, subject=subject
         )
-    text = (_MENDED if over else _BROKEN).get(notice.cause)
+    text = (_MENDED if over else BROKEN).get(notice.cause)
     if text is None:
         return f"{subject} {clean(notice.cause, NAME)}"
     return words.text(text, subject=subject)

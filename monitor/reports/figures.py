@@ -1,0 +1,89 @@
+"""The figures of one period, read and computed once: every report of the period is made of these."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.books.moments import Moments, moments
+from monitor.books.outages import Fault, PowerCut, Problem, faults_of, power_cuts, problems_of
+from monitor.books.period import Period
+from monitor.books.read import Records, read_records, snapshot
+from monitor.books.service import Service, read_services
+from monitor.books.settings import ContractSettings
+from monitor.books.tally import mask_of
+from monitor.books.timeline import Segments, segments_of
+from monitor.model import Kind
+
+
+class NothingBooked(Exception):
+    """The ledger has no device in service in this period."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figures:
+    period: Period
+    """As far as it had passed at ``now``."""
+    whole: Period
+    """As asked for."""
+    now: int
+    contract: ContractSettings
+    records: Records
+    everything: Segments
+    """Of all devices."""
+    cameras: Segments
+    key_cameras: Segments
+    moments: Moments
+    """Of the cameras."""
+    key_moments: Moments
+    faults: Sequence[Fault]
+    """Of all devices."""
+    problems: Sequence[Problem]
+    cuts: Sequence[PowerCut]
+    services: Sequence[Service]
+
+    @property
+    def samples(self) -> list[int]:
+        """The sampling instants of the contract within the period."""
+        zone = self.period.zone
+        found = [
+            int(datetime.combine(day, at, zone).timestamp())
+            for day in self.period.days()
+            for at in self.contract.sample_times
+        ]
+        return [at for at in found if self.period.since <= at < self.period.until]
+
+
+def read_figures(db: sqlite3.Connection, period: Period, contract: ContractSettings, now: int) -> Figures:
+    """``NothingBooked`` when no device was in service in the period."""
+    cut = period.cut(now)
+    with snapshot(db):
+        records = read_records(db, cut)
+        services = read_services(db, cut, records.exclusions)
+    if not records.histories:
+        raise NothingBooked(
+            f"the ledger has no device in service from {period.first_day} to {period.last_day}:"
+            " nothing to report"
+        )
+    everything = segments_of(records)
+    cameras = everything.where(mask_of(everything, lambda stretch: stretch.kind is Kind.CAMERA))
+    key_cameras = cameras.where(mask_of(cameras, lambda stretch: stretch.key_site))
+    faults = faults_of(records, everything)
+    return Figures(
+        cut,
+        period,
+        now,
+        contract,
+        records,
+        everything,
+        cameras,
+        key_cameras,
+        moments(cameras, contract.unmeasured),
+        moments(key_cameras, contract.unmeasured),
+        faults,
+        problems_of(faults, at_least=contract.recurring_faults, within_s=int(contract.recurring_within)),
+        power_cuts(faults, everything.stretches),
+        services,
+    )

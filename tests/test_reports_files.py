@@ -1,0 +1,250 @@
+"""Reports as files: the same figures everywhere, formulas that recompute to them, names that stay text."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from lxml import html
+from openpyxl import load_workbook
+
+from monitor.books.period import Length
+from monitor.books.settings import ContractSettings
+from monitor.books.tally import Fraction, tallies, tally
+from monitor.cli import main
+from monitor.reports import fonts
+from monitor.reports.build import Format, Order, ReportKind, make
+from monitor.reports.figures import read_figures
+from monitor.reports.fonts import NoFont, find_font
+from monitor.words import Language, words
+from tests.reports_support import AFTER, HOSTILE, JUNE, town
+
+KINDS = tuple(ReportKind)
+
+
+def made(
+    folder: Path, format_: Format, *kinds: ReportKind, language: Language = Language.ZH_CN
+) -> list[Path]:
+    db = town()
+    order = Order(Length.MONTH, JUNE, kinds or KINDS, (format_,), folder)
+    found = list(make(db, order, ContractSettings(customer="甲方", provider="乙方"), words(language), AFTER))
+    db.close()
+    return found
+
+
+def config(folder: Path) -> Path:
+    state = folder / "state"
+    state.mkdir()
+    town(state / "ledger.db").close()
+    path = folder / "camwatch.toml"
+    path.write_text(f'[daemon]\nstate_dir = "{state}"\nrun_dir = "{folder}"\n')
+    return path
+
+
+def report(path: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["report", *arguments[:1], "-c", str(path), *arguments[1:]])
+
+
+# -------------------------------------------------------------------- HTML
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_has_no_script_and_loads_nothing(tmp_path: Path, kind: ReportKind) -> None:
+    (path,) = made(tmp_path, Format.HTML, kind)
+    text = path.read_text()
+    page = html.fromstring(text)
+    assert not page.xpath("//script | //link | //img | //iframe | //@onclick | //@href | //@src")
+    assert "<script" not in text
+    if kind in (ReportKind.STATEMENT, ReportKind.INSPECTION):
+        assert "&lt;script&gt;" in text, "the name is shown as it is"
+
+
+def test_the_statement_shows_both_rates_side_by_side_and_every_exclusion(tmp_path: Path) -> None:
+    (path,) = made(tmp_path, Format.HTML, ReportKind.STATEMENT)
+    text = html.fromstring(path.read_text()).text_content()
+    db = town()
+    figures = read_figures(db, JUNE, ContractSettings(), AFTER)
+    db.close()
+    found = tally(figures.cameras)
+    assert found.rate() != found.gross()
+    assert found.rate().percent() in text and found.gross().percent() in text
+    assert "辖区 城东" in text and "供电部门停电" in text
+    assert "第三方损坏（甲方未确认，不扣除）" in text
+    assert "不达标" in text, "a key site was off line"
+
+
+def test_every_text_is_there_in_chinese_and_in_english(tmp_path: Path) -> None:
+    for kind in KINDS:
+        (chinese,) = made(tmp_path / "zh", Format.HTML, kind)
+        (english,) = made(tmp_path / "en", Format.HTML, kind, language=Language.EN)
+        heads = html.fromstring(chinese.read_text()).xpath("//h1 | //h2 | //th | //caption | //dt")
+        texts = [head.text_content() for head in heads if head.text_content() not in ("@城西", "城东")]
+        assert all(re.search(r"[\u4e00-\u9fff]", text) for text in texts), texts
+        heads = html.fromstring(english.read_text()).xpath("//h1 | //h2 | //th | //dt")
+        assert not [h.text_content() for h in heads if re.search(r"[\u4e00-\u9fff]", h.text_content())]
+
+
+# -------------------------------------------------------------------- XLSX
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_are_text_and_numbers_are_numbers(tmp_path: Path, kind: ReportKind) -> None:
+    (path,) = made(tmp_path, Format.XLSX, kind)
+    formula = re.compile(r'=(SUM\(\w+:\w+\)|IF\(\w+=0,"",INT\(\w+\*10000/\w+\)/10000\))')
+    hostile = 0
+    for sheet in load_workbook(path).worksheets:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    assert formula.fullmatch(cell.value), (sheet.title, cell.coordinate, cell.value)
+                elif isinstance(cell.value, str):
+                    assert not re.fullmatch(r"[\d,]+(\.\d+)?%?", cell.value) or sheet.title == "概要", (
+                        cell.coordinate
+                    )
+                    hostile += cell.value.startswith("=")
+                    assert not cell.value.startswith("=") or cell.quotePrefix
+    if kind in (ReportKind.INSPECTION, ReportKind.STATEMENT):
+        assert hostile
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs Debian's libreoffice-calc")
+def test_libreoffice_recomputes_the_same_figures(tmp_path: Path) -> None:
+    (path,) = made(tmp_path, Format.XLSX, ReportKind.STATEMENT)
+    out = tmp_path / "out"
+    subprocess.run(
+        ["soffice", "--headless", f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}", "--convert-to",
+         "xlsx:Calc MS Excel 2007 XML", "--outdir", str(out), str(path)],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    book = load_workbook(out / path.name, data_only=True)
+    db = town()
+    figures = read_figures(db, JUNE, ContractSettings(), AFTER)
+    db.close()
+    rows = {row[0]: row for row in book["各辖区在线率"].iter_rows(values_only=True, min_row=2)}
+    expected = tallies(figures.cameras, lambda stretch: stretch.area) | {"合计": tally(figures.cameras)}
+    assert rows.keys() == expected.keys()
+    for area, found in expected.items():
+        row = rows[area]
+        assert (row[2], row[4], row[5], row[6]) == (found.service, found.excluded, *found.rate())
+        assert f"{row[7]:.2%}" == found.rate().percent()
+        assert (row[8], row[9]) == found.gross()
+        assert f"{row[10]:.2%}" == found.gross().percent()
+
+
+# -------------------------------------------------------------------- PDF
+
+
+def has_font() -> bool:
+    try:
+        return bool(find_font())
+    except NoFont:
+        return False
+
+
+needs_font = pytest.mark.skipif(not has_font(), reason="needs Debian's fonts-noto-cjk")
+
+
+@needs_font
+@pytest.mark.skipif(shutil.which("pdffonts") is None, reason="needs Debian's poppler-utils")
+def test_the_pdf_embeds_a_subset_and_its_text_can_be_searched(tmp_path: Path) -> None:
+    for path in made(tmp_path, Format.PDF, ReportKind.STATEMENT, ReportKind.STATISTICS):
+        listed = subprocess.run(["pdffonts", path], check=True, capture_output=True, text=True).stdout
+        fonts_found = [line for line in listed.splitlines()[2:] if line]
+        assert fonts_found and all(re.search(r"\byes yes yes\b", line) for line in fonts_found), listed
+        assert path.stat().st_size < 500_000
+        text = subprocess.run(["pdftotext", path, "-"], check=True, capture_output=True, text=True).stdout
+        assert "2026-06-01 至 2026-06-30" in text
+        assert "统计期" in text
+
+
+@needs_font
+def test_pdf_texts_fit_their_columns_however_long_the_name(tmp_path: Path) -> None:
+    from monitor.reports.document import Document
+    from monitor.reports.pdf import _Paper
+
+    paper = _Paper(Document("题", "", (), JUNE.zone, words(Language.ZH_CN)), find_font())
+    paper._font(8)
+    for text in (HOSTILE * 3, "很长的名字" * 30, "3402000000132000000" * 4, "two words " * 20):
+        lines = paper._wrapped(text, 25)
+        assert all(paper.pdf.get_string_width(line) <= 25 for line in lines)
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_without_a_font_the_command_says_what_to_install_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts, "_FOLDERS", ())
+    found = report(config(tmp_path), "monthly", "--of", "2026-06", "-o", str(tmp_path / "out"))
+    assert found.exit_code == 1
+    assert "install fonts-noto-cjk" in found.output
+    assert not (tmp_path / "out").exists()
+    found = report(
+        tmp_path / "camwatch.toml", "monthly", "--of", "2026-06", "-f", "html", "-o", str(tmp_path / "out")
+    )
+    assert found.exit_code == 0, found.output
+
+
+def test_a_file_that_is_no_font_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.ttf").write_bytes(b"not a font")
+    with pytest.raises(NoFont, match="is not a font"):
+        find_font(tmp_path / "x.ttf")
+
+
+# -------------------------------------------------------------------- the command
+
+
+def test_the_usual_reports_of_a_month(tmp_path: Path) -> None:
+    found = report(
+        config(tmp_path), "monthly", "--of", "2026-06-17", "-f", "html", "-f", "xlsx", "-o", str(tmp_path)
+    )
+    assert found.exit_code == 0, found.output
+    names = sorted(Path(line).name for line in found.output.split())
+    assert names == sorted(
+        f"camwatch-{kind}-2026-06.{format_}"
+        for kind in ("statement", "inspection", "ledger")
+        for format_ in ("html", "xlsx")
+    )
+    assert not list(tmp_path.glob(".camwatch*")), "drafts are cleaned up"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words_"),
+    [
+        (("monthly", "--of", "2020-01"), "nothing to report"),
+        (("monthly", "--of", "2199-01"), "is in the future"),
+        (("daily", "--of", "2026-02-30"), "not a day"),
+        (("quarterly", "--of", "2026Q2", "-r", "poem"), "'poem' is not one of"),
+        (("monthly", "--of", "2026-06", "-o", "/proc/nowhere", "-f", "html"), "/proc/nowhere"),
+    ],
+)
+def test_bad_orders_are_refused_in_clear_words(
+    tmp_path: Path, arguments: tuple[str, ...], words_: str
+) -> None:
+    found = report(config(tmp_path), *arguments)
+    assert found.exit_code != 0
+    assert words_ in " ".join(found.output.split())
+
+
+def test_two_reports_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+    """Both write drafts of their own; the last to finish is the file."""
+    db = town()
+    order = Order(Length.MONTH, JUNE, (ReportKind.STATEMENT, ReportKind.LEDGER), (Format.HTML,), tmp_path)
+    one = make(db, order, ContractSettings(), words(Language.EN), AFTER)
+    other = make(db, order, ContractSettings(), words(Language.EN), AFTER)
+    assert next(one) == next(other)
+    assert list(one) == list(other)
+    db.close()
+    assert (tmp_path / "camwatch-statement-2026-06.html").read_text().endswith("</html>\n")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_percentages_are_cut_off_never_rounded_up() -> None:
+    assert Fraction(95_999, 100_000).percent() == "95.99%"
+    assert Fraction(9_600, 10_000).percent() == "96.00%"
+    assert Fraction(0, 0).percent() == ""
+    assert not Fraction(9_600, 10_000).below(9_600)
+    assert Fraction(9_599_999, 10_000_000).below(9_600)
