@@ -14,6 +14,7 @@ COMMANDS = {
     "check": "monitor.cli.check:check",
     "demo": "monitor.cli.demo:demo",
     "discover": "monitor.cli.discover:discover_command",
+    "enrol": "monitor.cli.enrol:enrol",
     "exclude": "monitor.cli.exclude:exclude",
     "incidents": "monitor.cli.incidents:incidents",
     "install-service": "monitor.cli.install_service:install_service",
