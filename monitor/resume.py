@@ -28,11 +28,14 @@ def resume(db: sqlite3.Connection) -> Saved:
     row = db.execute("SELECT alive FROM run WHERE id=?", (last_run,)).fetchone()
     (last_incident,) = db.execute("SELECT coalesce(max(id), 0) FROM incident").fetchone()
     (last_message,) = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
+    states = _states(db)
+    # What was booked after the last sign of life is one itself.
+    alive = max([row[0], *(at for _, at in states.values())]) if row else None
     return Saved(
         next_run=last_run + 1,
         past=Past(
-            alive=WallMs(row[0]) if row else None,
-            states=_states(db),
+            alive=alive,
+            states=states,
             memberships={DeviceId(r[0]): r[1:] for r in db.execute(_MEMBERSHIPS)},
             incidents=_incidents(db),
             silences=_silences(db),

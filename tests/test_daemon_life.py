@@ -142,7 +142,7 @@ async def test_a_restart_takes_up_incidents_and_states_and_books_the_time_betwee
         for state in ("up", "down"):
             # Nobody is up or down in the time between the last sign of life and the first measurement.
             found = db.execute(
-                "SELECT count(*) FROM state_change WHERE state = ? AND at BETWEEN ? AND ?",
+                "SELECT count(*) FROM state_change WHERE state = ? AND at > ? AND at <= ?",
                 (state, alive, second),
             ).fetchone()
             assert found == (0,)

@@ -93,8 +93,8 @@ class IncidentSaved:
     receivers: tuple[str, ...]
     acked_at: WallMs | None
     acked_by: str
-    ack_until: WallMs | None
-    level: str
+    ack_until: WallMs | None = None
+    level: str = ""
     """The service level that it falls under, by name."""
 
     sql = (
