@@ -82,10 +82,11 @@ async def measure(options: argparse.Namespace, net: Network, folder: Path) -> di
     singles: list[float] = []
     async with house.running():
         await house.all_measured(120)
-        for camera in rng.sample(cameras, options.times):
+        chosen = rng.sample(cameras, options.times)
+        for camera in chosen:
             await asyncio.sleep(rng.uniform(0, options.interval))
             singles.append(await _until_told(net, receiver, [camera], camera.name))
-        many = [d for d in cameras if d.area == AREAS[3]][:_MANY]
+        many = [d for d in cameras if d.area == AREAS[3] and d not in chosen][:_MANY]
         many_s = await _until_told(net, receiver, many, AREAS[3])
         status = await house.ask("status")
         await house.stop()

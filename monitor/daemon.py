@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries, open_channels
 from monitor.export import Exporter
-from monitor.model import IncidentId, Instant, Result, Target
+from monitor.model import DeviceId, IncidentId, Instant, Result, Target, WallMs
 from monitor.pipeline import Pipeline, Plan, Step
 from monitor.points import incident_point
 from monitor.resolve import Resolver
@@ -190,17 +190,23 @@ class Daemon:
         now = self.clock.now()
         self.health.measured = now.mono
         self.sink.write_results(results)
-        self._carry(self.pipeline.on_results(results, now))
+        step = self.pipeline.on_results(results, now)
+        self._carry(step, {(r.device, r.check): r.at for r in results} if step.rechecks else {})
 
-    def _carry(self, step: Step) -> None:
-        """A step's books to the ledger, its messages to the lanes, its wishes to the schedule."""
+    def _carry(self, step: Step, sent: Mapping[tuple[DeviceId, str], WallMs] | None = None) -> None:
+        """A step's books to the ledger, its messages to the lanes, its wishes to the schedule.
+
+        ``sent``: when the probes went out whose results made this step. Another probe of the same device
+        follows ``recheck`` after that, as echoes a second apart do; of its parents or children, at once.
+        """
         if not step:
             return
         self.deliveries.queue(step.records, step.messages)
         now = self.clock.now()
-        in_ms = int(self.config.states.recheck * 1000)
-        for device, check in step.rechecks:
-            self.schedule.soon(device, check, in_ms, now)
+        pause = int(self.config.states.recheck * 1000)
+        for key in step.rechecks:
+            waited = 0 if sent is None else now.wall - sent.get(key, WallMs(0))
+            self.schedule.soon(*key, max(0, pause - waited), now)
         for incident in step.opened:
             log.info("incident opened", incident=incident.id, cause=incident.cause, subject=incident.subject,
                      place=incident.place, severity=incident.severity.label)  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import selectors
 import signal
 import socket
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -236,26 +238,44 @@ class Street:
         self.devices = list(devices)
         self.port = 0
         self._listeners: dict[str, socket.socket] = {}
+        self._waiting = selectors.DefaultSelector()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._accept, name="street")
 
     def __enter__(self) -> Street:
         self.plug(device.address for device in self.devices)
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._thread.join()
         self.unplug(list(self._listeners))
+        self._waiting.close()
 
     def unplug(self, addresses: Iterable[str]) -> None:
         for address in addresses:
-            self._listeners.pop(address).close()
+            listener = self._listeners.pop(address)
+            self._waiting.unregister(listener)
+            listener.close()
 
     def plug(self, addresses: Iterable[str]) -> None:
         for address in addresses:
             listener = socket.socket()
+            listener.setblocking(False)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address, self.port))
-            listener.listen(64)  # the kernel completes the handshake: nobody needs to accept
+            listener.listen(64)
             self.port = listener.getsockname()[1]
             self._listeners[address] = listener
+            self._waiting.register(listener, selectors.EVENT_READ)
+
+    def _accept(self) -> None:
+        """A connection that nobody accepts stays in its listener's queue, and 65 of them fill that."""
+        while not self._closed.is_set():
+            for key, _ in self._waiting.select(0.05):
+                with contextlib.suppress(OSError):
+                    key.fileobj.accept()[0].close()  # type: ignore[union-attr]  # we registered sockets
 
 
 def spans_are_whole(db: sqlite3.Connection) -> None:
