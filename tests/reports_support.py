@@ -81,6 +81,7 @@ def _incident(number: int, found: int, acked: int | None, resolved: int) -> list
         IncidentSaved(
             id_, ms, WallMs(ms - 30_000), WallMs(resolved * 1000), "device_down", 30, HOSTILE, "城东 机房",
             "", ("duty",), WallMs(acked * 1000) if acked else None, "王" if acked else "",
+            None, "一级" if number == 2 else "",
         ),
         AlertSaved(id_, "device-down", "[]", ms, None, "device_down", 30, "[]", "x", "y", DeviceId("sw"), ""),
         MessageQueued(number, id_, "sms", "opened", "{}", ms),

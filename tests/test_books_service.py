@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from monitor.books.outages import power_cuts, problems_of, repair
-from monitor.books.service import Kept
-from monitor.books.settings import ContractSettings
+from monitor.books.service import Deadlines, Kept
+from monitor.books.settings import Terms
 from monitor.model import Kind
 from monitor.reports.figures import Figures, read_figures
 from tests.books_oracle import Change, Facts, Member
@@ -14,7 +14,7 @@ from tests.reports_support import AFTER, DAY, JUNE, ZONE, town
 
 def figures(now: int = AFTER) -> Figures:
     db = town()
-    found = read_figures(db, JUNE, ContractSettings(), now)
+    found = read_figures(db, JUNE, Terms(), now)
     db.close()
     return found
 
@@ -45,7 +45,7 @@ def test_a_gap_that_was_not_measured_does_not_end_a_fault() -> None:
     )
     db = empty_ledger()
     write(db, facts)
-    (fault,) = read_figures(db, JUNE, ContractSettings(), AFTER).faults
+    (fault,) = read_figures(db, JUNE, Terms(), AFTER).faults
     db.close()
     assert (fault.span.since - since, fault.span.until - since, fault.offline) == (50, 300, 120)
     assert fault.ended and fault.own
@@ -78,6 +78,13 @@ def test_an_incident_is_measured_against_its_deadlines_with_pauses_taken_off() -
     assert (quick.responded(3600), quick.in_time(86_400)) == (Kept.YES, Kept.YES)
     assert quick.responded(599) is Kept.NO
     assert (slow.responded(3600), slow.in_time(86_400)) == (Kept.NO, Kept.NO)
+
+
+def test_a_service_level_brings_its_own_deadlines() -> None:
+    terms = Terms(levels={"一级": Deadlines(60, 3 * DAY)})
+    quick, slow = figures().services
+    assert terms.deadlines(quick.level) == Deadlines(3600, DAY)
+    assert slow.in_time(terms.deadlines(slow.level).repair) is Kept.YES
 
 
 def test_what_is_not_done_yet_is_running_until_its_time_is_up() -> None:

@@ -63,6 +63,8 @@ class Service:
     verified: int | None
     cause: str
     severity: Severity
+    level: str
+    """The contract's service level; empty for none."""
     subject: str
     place: str
     receivers: tuple[str, ...]
@@ -103,7 +105,7 @@ def _running(elapsed: int, limit: int, over: bool) -> Kept:
 
 _INCIDENTS = (
     "SELECT i.id, i.since, i.opened, i.acked_at, i.acked_by, i.resolved, i.cause, i.severity, i.subject,"
-    " i.place, i.receivers,"
+    " i.place, i.receivers, i.level,"
     " (SELECT min(d.at) FROM outbox o JOIN delivery d ON d.outbox = o.id"
     "  WHERE o.incident = i.id AND d.outcome = 'delivered'),"
     " (SELECT min(e.at) FROM incident_event e WHERE e.incident = i.id AND e.kind = 'verified')"
@@ -119,7 +121,7 @@ def read_services(db: sqlite3.Connection, period: Period, exclusions: Sequence[E
     bounds = {"since": period.since * 1000, "until": period.until * 1000}
     found = []
     for row in db.execute(_INCIDENTS, bounds):
-        id_, since, opened, acked, by, resolved, cause, severity, subject, place, receivers, told, seen = row
+        id_, since, opened, acked, by, resolved, cause, severity, subject, place, to, level, told, seen = row
         begin, end = opened // 1000, _within(resolved, period)
         open_ = Span(begin, period.until if end is None else end)
         scope = scopes.get(id_, Scope(frozenset()))
@@ -127,8 +129,8 @@ def read_services(db: sqlite3.Connection, period: Period, exclusions: Sequence[E
         found.append(
             Service(
                 IncidentId(id_), since // 1000, begin, _within(told, period), _within(acked, period), by, end,
-                _within(seen, period), cause, Severity(severity), subject, place,
-                tuple(json.loads(receivers)), details.get(id_, ""),
+                _within(seen, period), cause, Severity(severity), level, subject, place,
+                tuple(json.loads(to)), details.get(id_, ""),
                 sum(span.until - span.since for span in pauses), period.until,
             )
         )  # fmt: skip

@@ -12,7 +12,7 @@ from monitor.books.outages import Fault, PowerCut, Problem, faults_of, power_cut
 from monitor.books.period import Period
 from monitor.books.read import Records, read_records, snapshot
 from monitor.books.service import Service, read_services
-from monitor.books.settings import ContractSettings
+from monitor.books.settings import ContractSettings, Terms
 from monitor.books.tally import mask_of
 from monitor.books.timeline import Segments, segments_of
 from monitor.model import Kind
@@ -29,7 +29,7 @@ class Figures:
     whole: Period
     """As asked for."""
     now: int
-    contract: ContractSettings
+    terms: Terms
     records: Records
     everything: Segments
     """Of all devices."""
@@ -45,6 +45,10 @@ class Figures:
     services: Sequence[Service]
 
     @property
+    def contract(self) -> ContractSettings:
+        return self.terms.contract
+
+    @property
     def samples(self) -> list[int]:
         """The sampling instants of the contract within the period."""
         zone = self.period.zone
@@ -56,8 +60,9 @@ class Figures:
         return [at for at in found if self.period.since <= at < self.period.until]
 
 
-def read_figures(db: sqlite3.Connection, period: Period, contract: ContractSettings, now: int) -> Figures:
+def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int) -> Figures:
     """``NothingBooked`` when no device was in service in the period."""
+    contract = terms.contract
     cut = period.cut(now)
     with snapshot(db):
         records = read_records(db, cut)
@@ -75,7 +80,7 @@ def read_figures(db: sqlite3.Connection, period: Period, contract: ContractSetti
         cut,
         period,
         now,
-        contract,
+        terms,
         records,
         everything,
         cameras,

@@ -51,10 +51,11 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
 
 
 def _records(f: Figures, words: Words) -> Table:
-    t, limits = words.text, f.contract.deadlines
+    t = words.text
     rows: list[tuple[Value, ...]] = []
     bad = set()
     for s in f.services:
+        limits = f.terms.deadlines(s.level)
         responded, mended = s.responded(limits.respond), s.in_time(limits.repair)
         if Kept.NO in (responded, mended):
             bad.add(len(rows))
