@@ -73,7 +73,7 @@ def test_half_a_feeder_falling_within_a_minute_votes_for_a_power_cut() -> None:
 
 
 def test_an_incident_is_measured_against_its_deadlines_with_pauses_taken_off() -> None:
-    quick, slow = figures().services
+    quick, slow, _ = figures().services
     assert (quick.told, quick.response, quick.paused, quick.repair) == (quick.found + 9, 600, 900, 900)
     assert (quick.responded(3600), quick.in_time(86_400)) == (Kept.YES, Kept.YES)
     assert quick.responded(599) is Kept.NO
@@ -82,17 +82,25 @@ def test_an_incident_is_measured_against_its_deadlines_with_pauses_taken_off() -
 
 def test_a_service_level_brings_its_own_deadlines() -> None:
     terms = Terms(levels={"一级": Deadlines(60, 3 * DAY)})
-    quick, slow = figures().services
+    quick, slow, _ = figures().services
     assert terms.deadlines(quick.level) == Deadlines(3600, DAY)
     assert slow.in_time(terms.deadlines(slow.level).repair) is Kept.YES
 
 
 def test_what_is_not_done_yet_is_running_until_its_time_is_up() -> None:
     at = JUNE.since + 11 * DAY + 5 * 3600
-    (_, open_) = figures(now=at + 1800).services
+    (_, open_, _) = figures(now=at + 1800).services
     assert (open_.responded(3600), open_.in_time(86_400)) == (Kept.RUNNING, Kept.RUNNING)
-    (_, open_) = figures(now=at + 7200).services
+    (_, open_, _) = figures(now=at + 7200).services
     assert (open_.responded(3600), open_.in_time(86_400)) == (Kept.NO, Kept.RUNNING)
+
+
+def test_what_people_wrote_and_which_limits_were_exceeded_are_in_the_books() -> None:
+    found = figures()
+    assert found.services[-1].record == "录像保存天数过长; =已清理"
+    (disk,) = found.exceeded
+    assert (disk.rule, disk.name, disk.area, disk.times) == ("disk", "录像机", "城东", 1)
+    assert disk.detail == "disk 96% > 95%"
 
 
 def test_samples_are_taken_at_the_contracts_times_of_day() -> None:

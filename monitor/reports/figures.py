@@ -11,7 +11,7 @@ from monitor.books.moments import Moments, moments
 from monitor.books.outages import Fault, PowerCut, Problem, faults_of, power_cuts, problems_of
 from monitor.books.period import Period
 from monitor.books.read import Records, read_records, snapshot
-from monitor.books.service import Service, read_services
+from monitor.books.service import Exceeded, Service, read_exceeded, read_services
 from monitor.books.settings import ContractSettings, Terms
 from monitor.books.tally import mask_of
 from monitor.books.timeline import Segments, segments_of
@@ -43,6 +43,7 @@ class Figures:
     problems: Sequence[Problem]
     cuts: Sequence[PowerCut]
     services: Sequence[Service]
+    exceeded: Sequence[Exceeded]
 
     @property
     def contract(self) -> ContractSettings:
@@ -67,6 +68,7 @@ def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int)
     with snapshot(db):
         records = read_records(db, cut)
         services = read_services(db, cut, records.exclusions)
+        exceeded = read_exceeded(db, cut)
     if not records.histories:
         raise NothingBooked(
             f"the ledger has no device in service from {period.first_day} to {period.last_day}:"
@@ -91,4 +93,5 @@ def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int)
         problems_of(faults, at_least=contract.recurring_faults, within_s=int(contract.recurring_within)),
         power_cuts(faults, everything.stretches),
         services,
+        exceeded,
     )
