@@ -19,7 +19,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from monitor.books.period import Length, period_of
-from monitor.books.settings import ContractSettings
+from monitor.books.settings import Terms
 from monitor.model import Device, DeviceId, Kind, Reason, State, WallMs
 from monitor.reports.build import Format, Order, ReportKind, make
 from monitor.storage.ledger import commit, connect
@@ -80,7 +80,7 @@ def run(
 ) -> float:
     order = Order(Length.MONTH, PERIOD, kinds, formats, folder)
     begun = time.perf_counter()
-    list(make(db, order, ContractSettings(), words(Language.ZH_CN), PERIOD.until + 3600))
+    list(make(db, order, Terms(), words(Language.ZH_CN), PERIOD.until + 3600))
     return time.perf_counter() - begun
 
 

@@ -27,6 +27,7 @@ from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries, open_channels
 from monitor.export import Exporter
+from monitor.forecaster import Forecaster
 from monitor.model import DeviceId, IncidentId, Instant, Result, Target, WallMs
 from monitor.pipeline import Pipeline, Plan, Step
 from monitor.points import incident_point
@@ -124,6 +125,7 @@ class Daemon:
                 asyncio.create_task(self._keep(self._tick), name="tick"),
                 asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
                 asyncio.create_task(self._keep(self.exporter.run), name="points"),
+                asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
                 asyncio.create_task(Attendant(self, self.notifier).run(), name="attend"),
             ]
             await self._stopping.wait()
@@ -146,7 +148,7 @@ class Daemon:
         self.health.ticked = self.health.measured = now.mono
         self.ledger.write([RunStarted(self._run_id, now.wall, __version__)])
         await self.deliveries.start(config, open_channels(config))
-        self._carry(self.pipeline.begin())
+        self.carry(self.pipeline.begin())
         self.deliveries.take_up(self._saved.pending)
         self.sink.devices_changed(config.inventory.devices)
         await self.sink.start()
@@ -191,9 +193,9 @@ class Daemon:
         self.health.measured = now.mono
         self.sink.write_results(results)
         step = self.pipeline.on_results(results, now)
-        self._carry(step, {(r.device, r.check): r.at for r in results} if step.rechecks else {})
+        self.carry(step, {(r.device, r.check): r.at for r in results} if step.rechecks else {})
 
-    def _carry(self, step: Step, sent: Mapping[tuple[DeviceId, str], WallMs] | None = None) -> None:
+    def carry(self, step: Step, sent: Mapping[tuple[DeviceId, str], WallMs] | None = None) -> None:
         """A step's books to the ledger, its messages to the lanes, its wishes to the schedule.
 
         ``sent``: when the probes went out whose results made this step. Another probe of the same device
@@ -226,7 +228,7 @@ class Daemon:
             self.checks.start_rounds()
             now = self.clock.now()
             self.health.ticked = now.mono
-            self._carry(self.pipeline.on_tick(now))
+            self.carry(self.pipeline.on_tick(now))
             await asyncio.sleep(max(0.0, due - loop.time()))
             self.health.loop_lag_ms = max(self.health.loop_lag_ms * 0.95, (loop.time() - due) * 1000)
 
@@ -272,7 +274,7 @@ class Daemon:
             self.health.clock_step_ms, self.health.clock_step_at = step, now
             log.warning("the machine's clock was set", by_s=step / 1000)
             if step > 0:
-                self._carry(self.pipeline.time_lost(last.wall, now))
+                self.carry(self.pipeline.time_lost(last.wall, now))
         at = self.health.clock_step_at
         recent = at is not None and now.mono - at.mono < max(60_000, -self.health.clock_step_ms)
         self._own("clock", f"{self.health.clock_step_ms / 1000:+.0f} s" if recent else "", now)
@@ -296,7 +298,7 @@ class Daemon:
         try:
             id_ = IncidentId(int(arguments["incident"]))
             now, author = self.clock.now(), str(arguments["author"])[:80]
-            self._carry(self.pipeline.by_hand(lambda desk: desk.acknowledge(id_, author, now), now))
+            self.carry(self.pipeline.by_hand(lambda desk: desk.acknowledge(id_, author, now), now))
         except UnknownIncident as error:
             raise ControlError(str(error)) from error
         return {"incident": id_}
@@ -325,7 +327,7 @@ class Daemon:
         self.config = config
         self._renew_uplink(old, config)
         self.sink.devices_changed(after)
-        self._carry(self.pipeline.reload(_plan(config), self.uplink, self.clock.now()))
+        self.carry(self.pipeline.reload(_plan(config), self.uplink, self.clock.now()))
         replaced = self.checks.configure(config.checks, after, fresh)
         self._watch_sight()
         for collector in replaced:

@@ -15,6 +15,7 @@ from monitor.alerts.incident import Fingerprint, Incident
 from monitor.alerts.output import Output
 from monitor.alerts.policy import Policy
 from monitor.alerts.suppress import Silence
+from monitor.books.forecast import Forecast
 from monitor.fleet import Fleet
 from monitor.model import Device, DeviceId, IncidentId, Instant, Reason, Result, Severity, State, WallMs
 from monitor.notifiers.notice import OutboxEntry
@@ -125,6 +126,13 @@ class Pipeline:
 
     def on_references(self, results: Sequence[Result], now: Instant) -> None:
         self.uplink.observe(results, now)
+
+    def on_forecasts(self, rule: str, found: Mapping[str, Forecast], passed_s: int, now: Instant) -> Step:
+        """Where the month will end, by the ledger, for one rule; the rule may be gone by now."""
+        for forecaster in self.book.forecasters:
+            if forecaster.settings.name == rule:
+                self.desk.on_signals(forecaster.on_forecasts(found, passed_s, now), now)
+        return self._step(Changes())
 
     def on_tick(self, now: Instant) -> Step:
         """Time has passed: call a few times a second."""

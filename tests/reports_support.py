@@ -17,6 +17,7 @@ from monitor.storage.ledger.records import (
     AlertSaved,
     DeliveryTried,
     DeviceJoined,
+    IncidentEvent,
     IncidentSaved,
     MessageDone,
     MessageQueued,
@@ -61,6 +62,7 @@ def town(path: Path | None = None) -> sqlite3.Connection:
         records += _fault(f"cam-{n}", at, 1800, State.UNREACHABLE)
     records += _incident(1, at, acked=at + 600, resolved=at + 1800)
     records += _incident(2, at + DAY, acked=None, resolved=at + 3 * DAY)
+    records += _disk(3, at + DAY)
     commit(db, records)
     add(db, Draft(Reach.AREA, "城东", Span(at, at + 900), Cause.POWER_CUT, "=1+1"), "李工", AFTER)
     add(db, Draft(Reach.DEVICE, "cam-7", Span(at, at + 900), Cause.THIRD_PARTY), "李工", AFTER)
@@ -75,12 +77,28 @@ def _fault(device: str, at: int, seconds: int, state: State) -> list[Record]:
     ]
 
 
+def _disk(number: int, at: int) -> list[Record]:
+    """A disk that fills, found by a rule over readings, with what people wrote of it."""
+    id_, ms = IncidentId(number), WallMs(at * 1000)
+    return [
+        IncidentSaved(
+            id_, ms, ms, WallMs(ms + 60_000), "threshold", 20, "录像机", "", "", (), None, "", None, ""
+        ),
+        AlertSaved(
+            id_, "disk", "[]", ms, ms, "threshold", 20, "[]", "录像机", "", DeviceId("sw"), "disk 96% > 95%"
+        ),
+        IncidentEvent(id_, ms, "cause", "王", "录像保存天数过长"),
+        IncidentEvent(id_, WallMs(ms + 1000), "note", "王", "=已清理"),
+    ]
+
+
 def _incident(number: int, found: int, acked: int | None, resolved: int) -> list[Record]:
     id_, ms = IncidentId(number), WallMs(found * 1000)
     return [
         IncidentSaved(
             id_, ms, WallMs(ms - 30_000), WallMs(resolved * 1000), "device_down", 30, HOSTILE, "城东 机房",
             "", ("duty",), WallMs(acked * 1000) if acked else None, "王" if acked else "",
+            None, "一级" if number == 2 else "",
         ),
         AlertSaved(id_, "device-down", "[]", ms, None, "device_down", 30, "[]", "x", "y", DeviceId("sw"), ""),
         MessageQueued(number, id_, "sms", "opened", "{}", ms),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import threading
 from pathlib import Path
@@ -24,6 +25,7 @@ from monitor.storage.ledger import connect
 from monitor.storage.ledger.schema import VERSION
 from tests.books_oracle import Change, Facts, Member
 from tests.books_support import empty_ledger, write
+from tests.reports_support import town
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOON = parse_moment("2026-07-01 12:00", ZONE)
@@ -174,3 +176,42 @@ def test_it_waits_for_the_daemon_that_is_writing(config: Path) -> None:
     thread.join()
     daemon.close()
     assert done == [1]
+
+
+def test_power_cuts_and_announcements_are_suggested_until_they_are_entered(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    town(state / "ledger.db").close()
+    config = tmp_path / "camwatch.toml"
+    config.write_text(f'[daemon]\nstate_dir = "{state}"\n')
+    notices = tmp_path / "notices.csv"
+    notices.write_text(
+        "\ufeffreach,name,from,to,cause,note\n"
+        "area,城东,2026-06-20 08:00,2026-06-20 12:00,power_cut,停电通知 7 号\n"
+    )
+    june = ("--from", "2026-06-01", "--to", "2026-07-01", "--announcements", str(notices))
+    lines = exclude(config, "suggest", *june).output.splitlines()
+    assert len(lines) == 2
+    assert "--feeder f1" in lines[0] and "'9 of 10 devices fell together'" in lines[0]
+    assert "停电通知 7 号" in lines[1]
+    for line in lines:
+        command = shlex.split(line)
+        assert command[:3] == ["camwatch", "exclude", "add"]
+        assert exclude(config, *command[2:]).exit_code == 0
+    assert exclude(config, "suggest", *june).output == "nothing to suggest\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("reach,name\n", "the headings from, to, cause, note are missing"),
+        ("reach,name,from,to,cause,note\nplanet,x,2026-06-20,2026-06-21,weather,\n", ":2: 'planet' is not"),
+        ("reach,name,from,to,cause,note\narea,x,2026-06-21,2026-06-20,power_cut,\n", ":2: it ends before"),
+        ("reach,name,from,to,cause,note\narea,x,soon,2026-06-20,power_cut,\n", ':2: not a time: "soon"'),
+    ],
+)
+def test_a_wrong_line_of_the_announcements_is_named(config: Path, text: str, words: str) -> None:
+    (config.parent / "notices.csv").write_text(text)
+    found = exclude(config, "suggest", "--announcements", str(config.parent / "notices.csv"))
+    assert found.exit_code == 1
+    assert words in " ".join(found.output.split())

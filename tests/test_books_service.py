@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from monitor.books.outages import power_cuts, problems_of, repair
-from monitor.books.service import Kept
-from monitor.books.settings import ContractSettings
+from monitor.books.service import Deadlines, Kept
+from monitor.books.settings import Terms
 from monitor.model import Kind
 from monitor.reports.figures import Figures, read_figures
 from tests.books_oracle import Change, Facts, Member
@@ -14,7 +14,7 @@ from tests.reports_support import AFTER, DAY, JUNE, ZONE, town
 
 def figures(now: int = AFTER) -> Figures:
     db = town()
-    found = read_figures(db, JUNE, ContractSettings(), now)
+    found = read_figures(db, JUNE, Terms(), now)
     db.close()
     return found
 
@@ -45,7 +45,7 @@ def test_a_gap_that_was_not_measured_does_not_end_a_fault() -> None:
     )
     db = empty_ledger()
     write(db, facts)
-    (fault,) = read_figures(db, JUNE, ContractSettings(), AFTER).faults
+    (fault,) = read_figures(db, JUNE, Terms(), AFTER).faults
     db.close()
     assert (fault.span.since - since, fault.span.until - since, fault.offline) == (50, 300, 120)
     assert fault.ended and fault.own
@@ -73,19 +73,34 @@ def test_half_a_feeder_falling_within_a_minute_votes_for_a_power_cut() -> None:
 
 
 def test_an_incident_is_measured_against_its_deadlines_with_pauses_taken_off() -> None:
-    quick, slow = figures().services
+    quick, slow, _ = figures().services
     assert (quick.told, quick.response, quick.paused, quick.repair) == (quick.found + 9, 600, 900, 900)
     assert (quick.responded(3600), quick.in_time(86_400)) == (Kept.YES, Kept.YES)
     assert quick.responded(599) is Kept.NO
     assert (slow.responded(3600), slow.in_time(86_400)) == (Kept.NO, Kept.NO)
 
 
+def test_a_service_level_brings_its_own_deadlines() -> None:
+    terms = Terms(levels={"一级": Deadlines(60, 3 * DAY)})
+    quick, slow, _ = figures().services
+    assert terms.deadlines(quick.level) == Deadlines(3600, DAY)
+    assert slow.in_time(terms.deadlines(slow.level).repair) is Kept.YES
+
+
 def test_what_is_not_done_yet_is_running_until_its_time_is_up() -> None:
     at = JUNE.since + 11 * DAY + 5 * 3600
-    (_, open_) = figures(now=at + 1800).services
+    (_, open_, _) = figures(now=at + 1800).services
     assert (open_.responded(3600), open_.in_time(86_400)) == (Kept.RUNNING, Kept.RUNNING)
-    (_, open_) = figures(now=at + 7200).services
+    (_, open_, _) = figures(now=at + 7200).services
     assert (open_.responded(3600), open_.in_time(86_400)) == (Kept.NO, Kept.RUNNING)
+
+
+def test_what_people_wrote_and_which_limits_were_exceeded_are_in_the_books() -> None:
+    found = figures()
+    assert found.services[-1].record == "录像保存天数过长; =已清理"
+    (disk,) = found.exceeded
+    assert (disk.rule, disk.name, disk.area, disk.times) == ("disk", "录像机", "城东", 1)
+    assert disk.detail == "disk 96% > 95%"
 
 
 def test_samples_are_taken_at_the_contracts_times_of_day() -> None:

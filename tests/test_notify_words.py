@@ -150,9 +150,10 @@ def test_every_reason_has_words() -> None:
 
 def test_the_catalogue_has_exactly_the_texts_that_the_code_uses() -> None:
     """None missing, none stale, none fuzzy, and the placeholders the same."""
-    keywords = {"text": None, "many": (1, 2), "N_": None}
+    keywords = {"text": None, "many": (1, 2), "N_": None, "t": None}
     used = set()
-    found = extract_from_dir(MONITOR, [(f"**/{room}/**.py", "python") for room in ("notifiers", "reports", "books")], keywords=keywords)
+    speaking = [("**/notifiers/**.py", "python"), ("**/reports/**.py", "python")]
+    found = extract_from_dir(MONITOR, speaking, keywords=keywords)
     for _, _, message, _, _ in found:
         used.add(message if isinstance(message, str) else message[0])
     with (MONITOR / "locale/zh_CN/LC_MESSAGES/camwatch.po").open("rb") as file:

@@ -13,7 +13,7 @@ from lxml import html
 from openpyxl import load_workbook
 
 from monitor.books.period import Length
-from monitor.books.settings import ContractSettings
+from monitor.books.settings import ContractSettings, Terms
 from monitor.books.tally import Fraction, tallies, tally
 from monitor.cli import main
 from monitor.reports import fonts
@@ -31,7 +31,9 @@ def made(
 ) -> list[Path]:
     db = town()
     order = Order(Length.MONTH, JUNE, kinds or KINDS, (format_,), folder)
-    found = list(make(db, order, ContractSettings(customer="甲方", provider="乙方"), words(language), AFTER))
+    found = list(
+        make(db, order, Terms(ContractSettings(customer="甲方", provider="乙方")), words(language), AFTER)
+    )
     db.close()
     return found
 
@@ -67,7 +69,7 @@ def test_the_statement_shows_both_rates_side_by_side_and_every_exclusion(tmp_pat
     (path,) = made(tmp_path, Format.HTML, ReportKind.STATEMENT)
     text = html.fromstring(path.read_text()).text_content()
     db = town()
-    figures = read_figures(db, JUNE, ContractSettings(), AFTER)
+    figures = read_figures(db, JUNE, Terms(), AFTER)
     db.close()
     found = tally(figures.cameras)
     assert found.rate() != found.gross()
@@ -122,7 +124,7 @@ def test_libreoffice_recomputes_the_same_figures(tmp_path: Path) -> None:
     )  # fmt: skip
     book = load_workbook(out / path.name, data_only=True)
     db = town()
-    figures = read_figures(db, JUNE, ContractSettings(), AFTER)
+    figures = read_figures(db, JUNE, Terms(), AFTER)
     db.close()
     rows = {row[0]: row for row in book["各辖区在线率"].iter_rows(values_only=True, min_row=2)}
     expected = tallies(figures.cameras, lambda stretch: stretch.area) | {"合计": tally(figures.cameras)}
@@ -233,8 +235,8 @@ def test_two_reports_at_once_leave_one_whole_file(tmp_path: Path) -> None:
     """Both write drafts of their own; the last to finish is the file."""
     db = town()
     order = Order(Length.MONTH, JUNE, (ReportKind.STATEMENT, ReportKind.LEDGER), (Format.HTML,), tmp_path)
-    one = make(db, order, ContractSettings(), words(Language.EN), AFTER)
-    other = make(db, order, ContractSettings(), words(Language.EN), AFTER)
+    one = make(db, order, Terms(), words(Language.EN), AFTER)
+    other = make(db, order, Terms(), words(Language.EN), AFTER)
     assert next(one) == next(other)
     assert list(one) == list(other)
     db.close()

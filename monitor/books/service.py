@@ -63,10 +63,14 @@ class Service:
     verified: int | None
     cause: str
     severity: Severity
+    level: str
+    """The contract's service level; empty for none."""
     subject: str
     place: str
     receivers: tuple[str, ...]
     detail: str
+    record: str
+    """The cause that was found, and notes, as people entered them."""
     paused: int
     """Seconds for which the repair clock stood still."""
     until: int
@@ -103,10 +107,12 @@ def _running(elapsed: int, limit: int, over: bool) -> Kept:
 
 _INCIDENTS = (
     "SELECT i.id, i.since, i.opened, i.acked_at, i.acked_by, i.resolved, i.cause, i.severity, i.subject,"
-    " i.place, i.receivers,"
+    " i.place, i.receivers, i.level,"
     " (SELECT min(d.at) FROM outbox o JOIN delivery d ON d.outbox = o.id"
     "  WHERE o.incident = i.id AND d.outcome = 'delivered'),"
-    " (SELECT min(e.at) FROM incident_event e WHERE e.incident = i.id AND e.kind = 'verified')"
+    " (SELECT min(e.at) FROM incident_event e WHERE e.incident = i.id AND e.kind = 'verified'),"
+    " (SELECT group_concat(e.text, '; ') FROM incident_event e WHERE e.incident = i.id"
+    "  AND e.kind IN ('cause', 'note') AND e.at < :until)"
     " FROM incident i WHERE i.opened < :until AND (i.resolved IS NULL OR i.resolved >= :since)"
     " AND EXISTS (SELECT 1 FROM alert a WHERE a.incident = i.id AND a.rule NOT LIKE 'camwatch.%')"
     " ORDER BY i.opened, i.id"
@@ -119,7 +125,23 @@ def read_services(db: sqlite3.Connection, period: Period, exclusions: Sequence[E
     bounds = {"since": period.since * 1000, "until": period.until * 1000}
     found = []
     for row in db.execute(_INCIDENTS, bounds):
-        id_, since, opened, acked, by, resolved, cause, severity, subject, place, receivers, told, seen = row
+        (
+            id_,
+            since,
+            opened,
+            acked,
+            by,
+            resolved,
+            cause,
+            severity,
+            subject,
+            place,
+            to,
+            level,
+            told,
+            seen,
+            record,
+        ) = row
         begin, end = opened // 1000, _within(resolved, period)
         open_ = Span(begin, period.until if end is None else end)
         scope = scopes.get(id_, Scope(frozenset()))
@@ -127,8 +149,8 @@ def read_services(db: sqlite3.Connection, period: Period, exclusions: Sequence[E
         found.append(
             Service(
                 IncidentId(id_), since // 1000, begin, _within(told, period), _within(acked, period), by, end,
-                _within(seen, period), cause, Severity(severity), subject, place,
-                tuple(json.loads(receivers)), details.get(id_, ""),
+                _within(seen, period), cause, Severity(severity), level, subject, place,
+                tuple(json.loads(to)), details.get(id_, ""), record or "",
                 sum(span.until - span.since for span in pauses), period.until,
             )
         )  # fmt: skip
@@ -165,3 +187,36 @@ def _alerts(db: sqlite3.Connection, period: Period) -> tuple[dict[int, Scope], d
         if detail:
             details.setdefault(incident, detail)
     return {incident: Scope(frozenset(found)) for incident, found in names.items()}, details
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """A device that a rule over readings spoke of: a disk that fills, a link near its capacity."""
+
+    rule: str
+    device: str
+    name: str
+    area: str
+    times: int
+    last: int
+    detail: str
+    """Of the last time."""
+
+
+_EXCEEDED = (
+    "SELECT a.rule, a.device, a.subject, coalesce(m.area, ''), count(*), max(a.since), a.detail"
+    " FROM alert a LEFT JOIN membership m ON m.rowid ="
+    "  (SELECT max(rowid) FROM membership WHERE device = a.device)"
+    " WHERE a.device IS NOT NULL AND a.cause NOT LIKE 'device_%' AND a.rule NOT LIKE 'camwatch.%'"
+    " AND a.since < :until AND (a.until IS NULL OR a.until >= :since)"
+    " GROUP BY a.rule, a.device ORDER BY count(*) DESC, a.rule, a.device LIMIT 500"
+)
+
+
+def read_exceeded(db: sqlite3.Connection, period: Period) -> list[Exceeded]:
+    """By rule and device, the most frequent first."""
+    bounds = {"since": period.since * 1000, "until": period.until * 1000}
+    return [
+        Exceeded(rule, device, name, area, times, last // 1000, detail)
+        for rule, device, name, area, times, last, detail in db.execute(_EXCEEDED, bounds)
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
 from typing import Annotated
@@ -44,9 +46,9 @@ class ContractSettings(Section):
     sample_at: tuple[Annotated[str, AfterValidator(_time_of_day)], ...] = ("10:00", "15:00")
     """The times of day at which the momentary rate is sampled, as inspectors do."""
     respond: Duration = 3600.0
-    """Repair begins within this time after a fault was found."""
+    """Repair begins within this time after a fault was found, where no ``[[level]]`` says otherwise."""
     repair: Duration = 86400.0
-    """Repaired within this time after a fault was found."""
+    """Repaired within this time after a fault was found, where no ``[[level]]`` says otherwise."""
     recurring_faults: int = Field(default=3, ge=2, le=100)
     """So many own faults of one device within ``recurring_within`` make a problem."""
     recurring_within: Duration = 2592000.0
@@ -63,9 +65,17 @@ class ContractSettings(Section):
         return basis_points(str(self.key_site_rate))
 
     @property
-    def deadlines(self) -> Deadlines:
-        return Deadlines(int(self.respond), int(self.repair))
-
-    @property
     def sample_times(self) -> tuple[time, ...]:
         return tuple(time.fromisoformat(text) for text in self.sample_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The contract with its service levels."""
+
+    contract: ContractSettings = field(default_factory=ContractSettings)
+    levels: Mapping[str, Deadlines] = field(default_factory=dict)
+
+    def deadlines(self, level: str) -> Deadlines:
+        general = Deadlines(int(self.contract.respond), int(self.contract.repair))
+        return self.levels.get(level, general)

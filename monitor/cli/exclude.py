@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -19,9 +20,10 @@ from rich.text import Text
 from monitor.books import exclude as books
 from monitor.books.exclude import Draft, ExclusionRefused
 from monitor.books.exclusion import Cause, Exclusion, Reach
-from monitor.books.period import parse_moment
-from monitor.books.read import read_exclusions
+from monitor.books.period import Period, parse_moment
+from monitor.books.read import read_exclusions, read_records
 from monitor.books.records import Span
+from monitor.books.suggest import read_announcements, suggestions
 from monitor.cli.books import ledger
 from monitor.cli.common import config_option, settings_of
 from monitor.clock import SystemClock
@@ -144,6 +146,46 @@ def list_(path: Path, history: bool, as_json: bool) -> None:
         click.echo("no exclusions")
     else:
         console.print(_table(exclusions, settings.zone))
+
+
+@exclude.command()
+@config_option
+@click.option("--from", "since", help="By default 31 days ago.")
+@click.option("--to", "until", help="By default now.")
+@click.option(
+    "--announcements",
+    type=click.Path(path_type=Path),
+    help="A CSV file of outages announced by the utility: scope, name, from, to, cause, note.",
+)
+def suggest(path: Path, since: str | None, until: str | None, announcements: Path | None) -> None:
+    """Suggest exclusions: commands to look at, correct and run. Nothing is entered by itself.
+
+    From feeders whose devices fell together, and from announced outages (the file's columns are reach, name,
+    from, to, cause, note). What an exclusion covers already is not suggested again.
+    """
+    settings = settings_of(path)
+    zone, now = settings.zone, _now()
+    period = Period(
+        _moment("--from", since, zone) if since else now - 31 * 86_400,
+        _moment("--to", until, zone) if until else now,
+        zone,
+    )
+    with ledger(settings, read_only=True) as db:
+        records, entered = read_records(db, period), read_exclusions(db)
+    try:
+        announced = read_announcements(announcements, zone) if announcements else []
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    drafts = suggestions(records, announced, entered)
+    for draft in drafts:
+        scope = ["--all"] if draft.reach is Reach.ALL else [f"--{draft.reach.value}", draft.name]
+        command = [
+            "camwatch", "exclude", "add", *scope, "--from", _local(draft.span.since, zone), "--to",
+            _local(draft.span.until, zone), "--cause", draft.cause.value, "--note", draft.note,
+        ]  # fmt: skip
+        click.echo(shlex.join(command))
+    if not drafts:
+        click.echo("nothing to suggest")
 
 
 def _table(exclusions: list[Exclusion], zone: ZoneInfo) -> Table:

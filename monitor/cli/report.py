@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 
 from monitor.books.period import Length, before, parse_day, period_of
-from monitor.books.settings import ContractSettings
+from monitor.books.settings import Terms
 from monitor.cli.books import ledger
 from monitor.cli.common import config_option, settings_of
 from monitor.clock import SystemClock
-from monitor.config import ConfigError, contract_settings
+from monitor.config import ConfigError, contract_terms
 from monitor.reports.build import USUAL, Format, Order, ReportKind, make
 from monitor.reports.figures import NothingBooked
 from monitor.reports.fonts import NoFont
@@ -134,10 +134,10 @@ def _write(
         font,
     )
     spoken = words(Language(language) if language else settings.language)
-    contract = _contract(path)
+    terms = _terms(path)
     with ledger(settings, read_only=True) as db:
         try:
-            for file in make(db, order, contract, spoken, now):
+            for file in make(db, order, terms, spoken, now):
                 click.echo(file)
         except (NothingBooked, NoFont, OSError) as error:
             raise click.ClickException(str(error)) from None
@@ -150,8 +150,8 @@ def _day(text: str) -> date:
         raise click.BadParameter(str(error), param_hint="--of") from None
 
 
-def _contract(path: Path) -> ContractSettings:
+def _terms(path: Path) -> Terms:
     try:
-        return contract_settings(path)
+        return contract_terms(path)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None

@@ -5,7 +5,7 @@ file; the warnings of a sound one are in ``Config.warnings``.
 """
 
 from monitor.config.daemon import DaemonSettings, KindSettings, LogFormat, LogLevel
-from monitor.config.load import Config, Reading, contract_settings, daemon_settings, load, read
+from monitor.config.load import Config, Reading, contract_terms, daemon_settings, load, read
 from monitor.problems import ConfigError, Level, Problem
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "LogLevel",
     "Problem",
     "Reading",
-    "contract_settings",
+    "contract_terms",
     "daemon_settings",
     "load",
     "read",

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from monitor.alerts.policy import Policy
-from monitor.books.settings import ContractSettings
+from monitor.alerts.service import LevelSettings
+from monitor.books.service import Deadlines
+from monitor.books.settings import ContractSettings, Terms
 from monitor.collectors.base import CheckSettings
 from monitor.config import references, sections
 from monitor.config.alerting import check_alerting, read_alerting
@@ -132,11 +134,12 @@ def daemon_settings(path: Path | str) -> DaemonSettings:
     return found
 
 
-def contract_settings(path: Path | str) -> ContractSettings:
-    """``[contract]`` alone: for reports, which must be had also while the rest is being repaired."""
+def contract_terms(path: Path | str) -> Terms:
+    """``[contract]`` and the ``[[level]]``s alone: for reports, also while the rest is being repaired."""
     findings = Findings()
     sources = read_sources(Path(path), findings)
-    found = sections.single("contract", ContractSettings, sources, findings)
+    contract = sections.single("contract", ContractSettings, sources, findings)
+    levels = [level for _, level in sections.listed("level", LevelSettings, sources, findings)]
     if findings.errors:
         raise ConfigError(findings.problems)
-    return found
+    return Terms(contract, {x.name: Deadlines(int(x.respond), int(x.repair)) for x in levels})

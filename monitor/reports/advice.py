@@ -60,6 +60,9 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
     yield _carriers(f, words)
     yield Heading(t("6. Weak sites"))
     yield _sites(f, words)
+    yield Heading(t("7. Limits that were exceeded"))
+    yield Paragraph(t("By the rules over measured values: disks that fill, links near their capacity, heat."))
+    yield _exceeded(f, words)
 
 
 def _replace(own: list[Fault], words: Words) -> Table:
@@ -183,3 +186,17 @@ def _sites(f: Figures, words: Words) -> Table:
         Column(t("Rate"), Sort.PERCENT),
     )
     return Table(t("Sites below the required rate"), columns, rows, empty=t("None."))
+
+
+def _exceeded(f: Figures, words: Words) -> Table:
+    t = words.text
+    rows: list[tuple[Value, ...]] = [(x.rule, x.name, x.area, x.times, x.last, x.detail) for x in f.exceeded]
+    columns = (
+        Column(t("Rule"), width=1.4),
+        Column(t("Device"), width=2.0),
+        Column(t("Area"), width=1.2),
+        Column(t("Times"), Sort.COUNT, 0.6),
+        Column(t("Last time"), Sort.MOMENT, 1.3),
+        Column(t("Last value"), width=2.2),
+    )
+    return Table(t("Limits that were exceeded"), columns, rows, empty=t("None."))

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from monitor.books.period import Length, Period, before
-from monitor.books.settings import ContractSettings
+from monitor.books.settings import Terms
 from monitor.reports.advice import advice
 from monitor.reports.document import Document
 from monitor.reports.figures import Figures, NothingBooked, read_figures
@@ -71,14 +71,12 @@ class Order:
         return self.folder / f"camwatch-{kind.value}-{name}.{format_.value}"
 
 
-def make(
-    db: sqlite3.Connection, order: Order, contract: ContractSettings, words: Words, now: int
-) -> Iterator[Path]:
+def make(db: sqlite3.Connection, order: Order, terms: Terms, words: Words, now: int) -> Iterator[Path]:
     """The files, each as soon as it is in place. ``NothingBooked`` before the first; ``NoFont`` before the
     first when a PDF is wanted and cannot be; ``OSError`` when the folder cannot be written."""
-    font = find_font(order.font or contract.font) if Format.PDF in order.formats else None
-    figures = read_figures(db, order.period, contract, now)
-    earlier = _earlier(db, order, contract, now)
+    font = find_font(order.font or terms.contract.font) if Format.PDF in order.formats else None
+    figures = read_figures(db, order.period, terms, now)
+    earlier = _earlier(db, order, terms, now)
     order.folder.mkdir(parents=True, exist_ok=True)
     for kind in order.kinds:
         document = _document(kind, figures, earlier, words)
@@ -110,11 +108,11 @@ def _document(kind: ReportKind, figures: Figures, earlier: Figures | None, words
             return operations(figures, words)
 
 
-def _earlier(db: sqlite3.Connection, order: Order, contract: ContractSettings, now: int) -> Figures | None:
+def _earlier(db: sqlite3.Connection, order: Order, terms: Terms, now: int) -> Figures | None:
     if ReportKind.STATISTICS not in order.kinds:
         return None
     try:
-        return read_figures(db, before(order.length, order.period), contract, now)
+        return read_figures(db, before(order.length, order.period), terms, now)
     except NothingBooked:
         return None
 

@@ -11,8 +11,8 @@ from monitor.books.moments import Moments, moments
 from monitor.books.outages import Fault, PowerCut, Problem, faults_of, power_cuts, problems_of
 from monitor.books.period import Period
 from monitor.books.read import Records, read_records, snapshot
-from monitor.books.service import Service, read_services
-from monitor.books.settings import ContractSettings
+from monitor.books.service import Exceeded, Service, read_exceeded, read_services
+from monitor.books.settings import ContractSettings, Terms
 from monitor.books.tally import mask_of
 from monitor.books.timeline import Segments, segments_of
 from monitor.model import Kind
@@ -29,7 +29,7 @@ class Figures:
     whole: Period
     """As asked for."""
     now: int
-    contract: ContractSettings
+    terms: Terms
     records: Records
     everything: Segments
     """Of all devices."""
@@ -43,6 +43,11 @@ class Figures:
     problems: Sequence[Problem]
     cuts: Sequence[PowerCut]
     services: Sequence[Service]
+    exceeded: Sequence[Exceeded]
+
+    @property
+    def contract(self) -> ContractSettings:
+        return self.terms.contract
 
     @property
     def samples(self) -> list[int]:
@@ -56,12 +61,14 @@ class Figures:
         return [at for at in found if self.period.since <= at < self.period.until]
 
 
-def read_figures(db: sqlite3.Connection, period: Period, contract: ContractSettings, now: int) -> Figures:
+def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int) -> Figures:
     """``NothingBooked`` when no device was in service in the period."""
+    contract = terms.contract
     cut = period.cut(now)
     with snapshot(db):
         records = read_records(db, cut)
         services = read_services(db, cut, records.exclusions)
+        exceeded = read_exceeded(db, cut)
     if not records.histories:
         raise NothingBooked(
             f"the ledger has no device in service from {period.first_day} to {period.last_day}:"
@@ -75,7 +82,7 @@ def read_figures(db: sqlite3.Connection, period: Period, contract: ContractSetti
         cut,
         period,
         now,
-        contract,
+        terms,
         records,
         everything,
         cameras,
@@ -86,4 +93,5 @@ def read_figures(db: sqlite3.Connection, period: Period, contract: ContractSetti
         problems_of(faults, at_least=contract.recurring_faults, within_s=int(contract.recurring_within)),
         power_cuts(faults, everything.stretches),
         services,
+        exceeded,
     )

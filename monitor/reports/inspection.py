@@ -126,14 +126,14 @@ def _area(
         )
     columns = (
         Column(t("Site"), width=1.4),
-        Column(t("Device"), width=1.9),
-        Column(t("Number"), width=2.0),
+        Column(t("Device"), width=1.7),
+        Column(t("Number"), width=1.9),
         Column(t("Kind"), width=0.7),
         Column(t("Address"), width=1.3),
         Column(t("Key site"), width=0.6),
         Column(t("State"), width=0.8),
-        Column(t("Online"), Sort.PERCENT, 0.9),
-        Column(t("Findings"), width=2.8),
+        Column(t("Rate"), Sort.PERCENT, 0.8),
+        Column(t("Findings"), width=3.6),
     )
     return Table(area, columns, rows, frozenset(bad))
 

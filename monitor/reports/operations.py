@@ -51,10 +51,11 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
 
 
 def _records(f: Figures, words: Words) -> Table:
-    t, limits = words.text, f.contract.deadlines
+    t = words.text
     rows: list[tuple[Value, ...]] = []
     bad = set()
     for s in f.services:
+        limits = f.terms.deadlines(s.level)
         responded, mended = s.responded(limits.respond), s.in_time(limits.repair)
         if Kept.NO in (responded, mended):
             bad.add(len(rows))
@@ -70,6 +71,7 @@ def _records(f: Figures, words: Words) -> Table:
                 _taken(s, f, words),
                 s.repaired,
                 s.verified,
+                s.record,
                 s.paused,
                 s.repair,
                 f"{kept_word(responded, words)} / {kept_word(mended, words)}",
@@ -86,6 +88,7 @@ def _records(f: Figures, words: Words) -> Table:
         Column(t("Acknowledged"), width=1.4),
         Column(t("Repaired"), Sort.MOMENT, 1.3),
         Column(t("Verified"), Sort.MOMENT, 1.0),
+        Column(t("Cause and notes"), width=1.6),
         Column(t("Clock paused"), Sort.SECONDS, 0.9),
         Column(t("Time to repair"), Sort.SECONDS, 1.0),
         Column(t("Response / repair"), width=1.2),

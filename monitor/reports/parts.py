@@ -102,6 +102,13 @@ def service_tables(f: Figures, words: Words) -> Iterator[Block]:
     yield _deadlines(
         f,
         words,
+        t("Response and repair by level"),
+        t("Level"),
+        grouped(f.services, lambda s: s.level or t("(none)")),
+    )
+    yield _deadlines(
+        f,
+        words,
         t("Response and repair by severity"),
         t("Severity"),
         grouped(f.services, lambda s: severity_word(words, s.severity)),
@@ -125,11 +132,11 @@ def service_tables(f: Figures, words: Words) -> Iterator[Block]:
 
 
 def _deadlines(f: Figures, words: Words, title: str, name: str, groups: dict[str, list[Service]]) -> Table:
-    t, limits = words.text, f.contract.deadlines
+    t = words.text
     rows: list[tuple[Value, ...]] = []
     for group, services in sorted(groups.items()):
-        responded = [s.responded(limits.respond) for s in services]
-        repaired = [s.in_time(limits.repair) for s in services]
+        responded = [s.responded(f.terms.deadlines(s.level).respond) for s in services]
+        repaired = [s.in_time(f.terms.deadlines(s.level).repair) for s in services]
         times = [s.repair for s in services if s.repair is not None]
         done, kept = sum(r is not Kept.RUNNING for r in responded), responded.count(Kept.YES)
         mended, in_time = sum(r is not Kept.RUNNING for r in repaired), repaired.count(Kept.YES)

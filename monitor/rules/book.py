@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from monitor.model import Instant, Result, Tags, WallMs
 from monitor.rules import rule_class
 from monitor.rules.base import Fleet, Rate, Rule, RuleSettings, Signal
+from monitor.rules.month_forecast import MonthForecastRule
 from monitor.rules.online_rate import OnlineRateRule
 from monitor.states import Changes
 
@@ -61,6 +62,11 @@ class RuleBook:
                     for rule in rules:
                         signals.extend(rule.on_reading(result.device, reading, result.at, now))
         return signals
+
+    @property
+    def forecasters(self) -> list[MonthForecastRule]:
+        """The rules that want forecasts."""
+        return [rule for rule in self.rules.values() if isinstance(rule, MonthForecastRule)]
 
     def on_tick(self, now: Instant) -> list[Signal]:
         return [signal for rule in self.rules.values() for signal in rule.on_tick(now)]

@@ -16,7 +16,13 @@ from monitor.datafiles import ETC, SYSTEMD
 
 _BIN = "/opt/camwatch/bin/camwatch"
 """The command as the unit files name it."""
-_UNITS = ("camwatch.service", "camwatch-backup.service", "camwatch-backup.timer")
+_UNITS = (
+    "camwatch.service",
+    "camwatch-backup.service",
+    "camwatch-backup.timer",
+    "camwatch-report@.service",
+    "camwatch-report@.timer",
+)
 _BACK_OFF_SINCE = 254
 
 
