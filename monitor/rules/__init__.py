@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from monitor.rules.base import Rule
 
 RULES = {
+    "baseline": "monitor.rules.baseline.rule:BaselineRule",
+    "forecast": "monitor.rules.forecast:ForecastRule",
     "online_rate": "monitor.rules.online_rate:OnlineRateRule",
     "threshold": "monitor.rules.threshold:ThresholdRule",
 }
