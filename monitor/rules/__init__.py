@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 RULES = {
     "month_forecast": "monitor.rules.month_forecast:MonthForecastRule",
+    "baseline": "monitor.rules.baseline.rule:BaselineRule",
+    "forecast": "monitor.rules.forecast:ForecastRule",
     "online_rate": "monitor.rules.online_rate:OnlineRateRule",
     "power_cut": "monitor.rules.power_cut:PowerCutRule",
     "threshold": "monitor.rules.threshold:ThresholdRule",

@@ -1,0 +1,1 @@
+"""Thresholds that learn: ``scalar`` and ``bank`` are the detector, ``rule`` puts it to work."""

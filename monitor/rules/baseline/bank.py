@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from monitor.rules.baseline import layout as at
 from monitor.rules.baseline import parameters as by
 from monitor.rules.baseline.layout import BUCKETS, FEATURES, HIGHEST, LOWEST, RECORDS, SLOTS
-from monitor.rules.baseline.scalar import DAY_S, HUGE, NONE, NONE_F32, SLOT_S, TINY, WEEK_S
+from monitor.rules.baseline.scalar import BOTH, DAY_S, HUGE, NONE, NONE_F32, NORMAL, SLOT_S, TINY, WARM_UP_DAYS, WEEK_S
 
 Floats = NDArray[np.float64]
 Slims = NDArray[np.float32]
@@ -21,16 +21,16 @@ Bools = NDArray[np.bool_]
 
 CHUNK = 2048
 """Series at a time: what is worked on stays in the processor's cache."""
-_FLOORED = np.array(
-    [[k not in (at.RESIDUAL, at.SHORT_MEAN, at.MIDDLE_MEAN, at.LONG_MEAN)] for k in range(FEATURES)]
-)
+_FLOORED = np.array([[k not in (at.RESIDUAL, at.SHORT_MEAN, at.MIDDLE_MEAN, at.LONG_MEAN)] for k in range(FEATURES)])
 _PLACES = RECORDS + 2 * BUCKETS * np.arange(FEATURES, dtype=np.intp)[:, None]
 
 
 class Bank:
     """The memory of many series. Rows of ``wide`` and ``slim`` are those of ``layout``."""
 
-    def __init__(self, series: int = 0) -> None:
+    def __init__(self, series: int = 0, direction: int = BOTH, sensitivity: float = NORMAL) -> None:
+        self.direction = direction
+        self.sensitivity = sensitivity
         self.wide: Floats = np.zeros((at.WIDE, series))
         self.slim: Slims = np.zeros((at.SLIM, series), np.float32)
 
@@ -67,14 +67,20 @@ class Bank:
         odd = np.zeros(len(v))
         for group, is_first in ((first, True), (due & ~first, False)):
             if group.all():
-                odd[:] = _advance(wide, slim, t, second, kind, v, is_first)
+                odd[:] = self._advance(wide, slim, t, second, kind, v, is_first)
             elif group.any():
                 w, s = wide[:, group], slim[:, group]
-                odd[group] = _advance(w, s, t[group], second[group], kind[group], v[group], is_first)
+                odd[group] = self._advance(w, s, t[group], second[group], kind[group], v[group], is_first)
                 wide[:, group], slim[:, group] = w, s
         if not isinstance(rows, slice):
             self.wide[:, rows], self.slim[:, rows] = wide, slim
         return odd
+
+
+    def _advance(
+        self, w: Floats, s: Slims, t: Floats, second: Floats, kind: Ints, v: Floats, first: bool
+    ) -> Floats:
+        return _advance(w, s, t, second, kind, v, first, self.direction, self.sensitivity)
 
 
 def _begin(w: Floats, s: Slims, new: Bools, t: Floats, v: Floats) -> None:
@@ -91,7 +97,15 @@ def _read(s: Slims, row: int) -> Floats:
 
 @np.errstate(all="ignore")
 def _advance(
-    w: Floats, s: Slims, t: Floats, second: Floats, day_type: Ints, value: Floats, first: bool
+    w: Floats,
+    s: Slims,
+    t: Floats,
+    second: Floats,
+    day_type: Ints,
+    value: Floats,
+    first: bool,
+    direction: int,
+    sensitivity: float,
 ) -> Floats:
     cols = np.arange(len(value))
     dt = t - w[at.TIME]
@@ -116,10 +130,8 @@ def _advance(
     restday = day_type == 1
     profile = s[at.PROFILE : at.PROFILE + 2 * SLOTS]
 
-    def shape(one: Ints, next_: Ints) -> tuple[Floats, Floats]:
-        of_work = (
-            profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
-        )
+    def shape(one: Ints, next_: Ints) -> Floats:
+        of_work = profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
         one, next_ = one + SLOTS, next_ + SLOTS
         added = profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
         return of_work, added
@@ -152,7 +164,8 @@ def _advance(
     off_width = _read(s, HIGHEST) - _read(s, LOWEST)
     width = _read(s, HIGHEST + 1) - _read(s, LOWEST + 1)
     settled = count >= 10.0
-    clip = np.where(settled, np.maximum(by.CLIP * spread, 0.25 * width * scale), HUGE)
+    clip = np.maximum(np.maximum(by.CLIP * spread, 0.25 * width * scale), by.CLIP_WIDTH * off_width)
+    clip = np.where(settled, clip, HUGE)
     unit = scale + tiny
     scaled = scale > 0.0
     z = np.where(scaled, np.minimum(np.maximum(surprise / unit, -1e6), 1e6), 0.0)
@@ -189,6 +202,8 @@ def _advance(
     strong = np.abs(short)
     by_z = by.Z_WEIGHT * np.minimum(strong / by.Z_FROM - 1.0, 1.0)
     odd = odd + np.where((strong > by.Z_FROM) & (width > 0.0), by_z, 0.0)
+    if direction != BOTH:
+        odd = np.where(direction * z < 0.0, 0.0, odd)
 
     clipped = np.minimum(np.maximum(residual, -clip), clip)
     distance = np.abs(surprise)
@@ -216,7 +231,8 @@ def _advance(
     s[at.DAYS + day_type, cols] = days + learned / DAY_S
 
     maturity = np.minimum(1.0, age / by.MATURE_DAYS) * np.minimum(1.0, count / by.MATURE_COUNT)
-    return _verdict(w, s, t, odd, gap, learned, maturity)
+    maturity = np.where(age < WARM_UP_DAYS, 0.0, maturity)
+    return _verdict(w, s, t, odd * sensitivity, gap, learned, maturity)
 
 
 def _first_records(s: Slims, features: Floats) -> None:
@@ -268,9 +284,9 @@ def _records(s: Slims, cols: Ints, x: Floats, count: Floats, spread: Floats, tin
     centre = np.minimum(np.maximum(0.0, low), high)
     centre[at.ROUGH] = 0.5 * (low[at.ROUGH] + high[at.ROUGH])
     side = np.where(above, 2.0 * (high - centre), 2.0 * (centre - low))
-    still = by.STILLNESS * width[at.ROUGH] * (1.0 - x[at.ROUGH] / low[at.ROUGH])
+    calm = by.STILLNESS * width[at.ROUGH] * (1.0 - x[at.ROUGH] / low[at.ROUGH])
     smooth = below[at.ROUGH] & (low[at.ROUGH] > 0.0)
-    excess[at.ROUGH] = np.where(smooth, np.maximum(excess[at.ROUGH], still), excess[at.ROUGH])
+    excess[at.ROUGH] = np.where(smooth, np.maximum(excess[at.ROUGH], calm), excess[at.ROUGH])
     floor = np.where(_FLOORED, by.SPREAD_FLOOR * spread + tiny, by.SPREAD_FLOOR)
     span = by.EVEN_SIDES * width + (1.0 - by.EVEN_SIDES) * side + floor
     share = np.minimum(excess / span, by.RECORD_MOST)
@@ -306,7 +322,9 @@ def _hours(
         excess = np.where(above, off - high, low - off)
         side = np.where(above, 2.0 * (high - centre), 2.0 * (centre - low))
         span = by.EVEN_HOURS * (high - low) + (1.0 - by.EVEN_HOURS) * side + by.HOUR_FLOOR * off_width
-        odd = np.where(outside, by.HOUR_WEIGHT * np.minimum(excess / span, by.RECORD_MOST), 0.0)
+        known_for = age / by.HOUR_FULL_DAYS
+        weight = by.HOUR_WEIGHT * np.minimum(1.0, known_for * known_for)
+        odd = np.where(outside, weight * np.minimum(excess / span, by.RECORD_MOST), 0.0)
     known = np.minimum(np.maximum(off, lowest), highest)
     young = age < 7.0
     for row, now, further, none in (
@@ -314,7 +332,7 @@ def _hours(
         (at.LOW_NOW, low_now, known < low_now, NONE_F32),
     ):
         before = now.astype(np.float64)
-        moved = np.where((now == none) | young, known, before + by.FOLLOW * (known - before))
+        moved = np.where((now == none) | young, known, before + by.HOUR_FOLLOW * (known - before))
         s[row + hour, cols] = np.where(further, moved, before)
     return odd
 

@@ -17,6 +17,8 @@ TOLERANCE: Final = 0.312
 """How far a residual is forgiven that an hour's shift or the other sort of day explains: 0 not, 1 wholly."""
 CLIP: Final = 4.99
 """Learning is bounded to this many usual spreads a sample."""
+CLIP_WIDTH: Final = 0.05
+"""... or to this share of the whole width, for series that are nearly always the same."""
 SPREAD_RATE: Final = 0.00373
 NOISE_RATE: Final = 0.0356
 """Of the spread at an hour, each hour spent there."""
@@ -44,6 +46,9 @@ FOLLOW_MOST: Final = 0.154
 HOUR_WEIGHT: Final = 1.74
 HOUR_DAYS: Final = 5.16
 """Ranges at an hour speak after this many days."""
+HOUR_FULL_DAYS: Final = 1.0
+"""... and with full weight after this many."""
+HOUR_FOLLOW: Final = 0.55
 EVEN_HOURS: Final = 0.434
 HOUR_FLOOR: Final = 0.199
 Z_WEIGHT: Final = 0.138

@@ -4,7 +4,7 @@ the last bit; a change here is a change there.
 What it holds a sample against: the level and the profile of the day; *records*, the furthest that the value
 and six things derived from it went in four weeks and at this hour. A sample is odd by how far it breaks its
 own series' records. Oddness gathers as evidence over a few samples, is divided by the bar that earlier alerts
-raised, and one sample alone never makes an alert.
+raised, and no sample makes an alert alone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from typing import TypeAlias
 
 from monitor.rules.baseline import layout as at
 from monitor.rules.baseline import parameters as by
-from monitor.rules.baseline.layout import BUCKETS, HIGHEST, LOWEST, RECORDS, SLOTS
+from monitor.rules.baseline.layout import BUCKETS, FEATURES, HIGHEST, LOWEST, RECORDS, SLOTS
 
+BOTH = 0
+NORMAL = 1.0
 DAY_S = 86400.0
+WARM_UP_DAYS = 1.0
+"""No alert before a series has been seen for one whole day."""
 SLOT_S = DAY_S / SLOTS
 WEEK_S = 7 * DAY_S
 HUGE = 1e30
@@ -29,14 +33,25 @@ TINY = 1e-12
 """Differences below this share of the value are rounding, not measurement."""
 
 
+
 def memory() -> tuple[Table, Table]:
     """The empty memory of one series."""
     return array("d", bytes(8 * at.WIDE)), array("f", bytes(4 * at.SLIM))
 
 
-def step(w: Table, s: Table, t: float, second: float, day_type: int, value: float) -> float:
+def step(
+    w: Table,
+    s: Table,
+    t: float,
+    second: float,
+    day_type: int,
+    value: float,
+    direction: int = BOTH,
+    sensitivity: float = NORMAL,
+) -> float:
     """Oddness of ``value`` at ``t`` (epoch seconds; ``second`` of a local day of ``day_type``): an alert
-    from 1 on. Samples that are not later than the last, and values that are no number, are passed over."""
+    from 1 on. Samples that are not later than the last, and values that are no number, are passed over.
+    ``direction`` 1 or -1: only values above, or below, what was expected are odd."""
     if not -HUGE <= value <= HUGE:
         return 0.0
     count = s[at.COUNT]
@@ -102,7 +117,10 @@ def step(w: Table, s: Table, t: float, second: float, day_type: int, value: floa
     scale = here + by.EVEN_SPREAD * spread
     off_width = s[HIGHEST] - s[LOWEST]
     width = s[HIGHEST + 1] - s[LOWEST + 1]
-    clip = max(by.CLIP * spread, 0.25 * width * scale) if count >= 10.0 else HUGE
+    if count >= 10.0:
+        clip = max(by.CLIP * spread, 0.25 * width * scale, by.CLIP_WIDTH * off_width)
+    else:
+        clip = HUGE
     if scale > 0.0:
         unit = scale + tiny
         z = min(max(surprise / unit, -1e6), 1e6)
@@ -145,6 +163,8 @@ def step(w: Table, s: Table, t: float, second: float, day_type: int, value: floa
     strong = abs(short)
     if strong > by.Z_FROM and width > 0.0:
         odd += by.Z_WEIGHT * min(strong / by.Z_FROM - 1.0, 1.0)
+    if direction * z < 0.0:
+        odd = 0.0
 
     # Learn.
     clipped = min(max(residual, -clip), clip)
@@ -171,9 +191,10 @@ def step(w: Table, s: Table, t: float, second: float, day_type: int, value: floa
         s[base + after] += gain * part
     s[at.DAYS + day_type] += learned / DAY_S
 
-    return _verdict(
-        w, s, t, odd, gap, learned, min(1.0, age / by.MATURE_DAYS) * min(1.0, count / by.MATURE_COUNT)
-    )
+    maturity = min(1.0, age / by.MATURE_DAYS) * min(1.0, count / by.MATURE_COUNT)
+    if age < WARM_UP_DAYS:
+        maturity = 0.0
+    return _verdict(w, s, t, odd * sensitivity, gap, learned, maturity)
 
 
 def _begin(w: Table, s: Table, t: float, value: float) -> None:
@@ -207,8 +228,11 @@ def _turn(s: Table, features: tuple[float, ...], week: int) -> None:
             s[at.HIGH_NOW + hour], s[at.LOW_NOW + hour] = -NONE, NONE
 
 
-def _records(s: Table, features: tuple[float, ...], count: float, spread: float, tiny: float) -> float:
-    """How far the features break their records; the records follow, by part of the way."""
+def _records(
+    s: Table, features: tuple[float, ...], count: float, spread: float, tiny: float
+) -> float:
+    """How far the features break their records. The records follow by part of the way: one wild sample does
+    not carry them off."""
     odd = 0.0
     bucket = int(s[at.WEEK]) % BUCKETS
     k = -1
@@ -271,21 +295,24 @@ def _hours(s: Table, hour: int, off: float, expected: float, age: float, off_wid
             else:
                 excess, side = low - off, 2.0 * (centre - low)
             span = by.EVEN_HOURS * (high - low) + (1.0 - by.EVEN_HOURS) * side + by.HOUR_FLOOR * off_width
-            odd = by.HOUR_WEIGHT * min(excess / span, by.RECORD_MOST)
+            known_for = age / by.HOUR_FULL_DAYS
+            odd = by.HOUR_WEIGHT * min(1.0, known_for * known_for) * min(excess / span, by.RECORD_MOST)
     known = min(max(off, s[LOWEST]), s[HIGHEST])
     if known > high_now:
         at_once = high_now == -NONE_F32 or age < 7.0
-        s[at.HIGH_NOW + hour] = known if at_once else high_now + by.FOLLOW * (known - high_now)
+        s[at.HIGH_NOW + hour] = known if at_once else high_now + by.HOUR_FOLLOW * (known - high_now)
     if known < low_now:
         at_once = low_now == NONE_F32 or age < 7.0
-        s[at.LOW_NOW + hour] = known if at_once else low_now + by.FOLLOW * (known - low_now)
+        s[at.LOW_NOW + hour] = known if at_once else low_now + by.HOUR_FOLLOW * (known - low_now)
     return odd
 
 
 NONE_F32 = array("f", [NONE])[0]
 
 
-def _verdict(w: Table, s: Table, t: float, odd: float, gap: bool, learned: float, maturity: float) -> float:
+def _verdict(
+    w: Table, s: Table, t: float, odd: float, gap: bool, learned: float, maturity: float
+) -> float:
     bar = 1.0 + (s[at.BAR] - 1.0) * max(0.0, 1.0 - learned / (by.BUDGET_DAYS * DAY_S))
     evidence = 0.0 if gap else s[at.EVIDENCE]
     evidence = by.KEEP * evidence + min(by.GAIN * maturity * odd / bar, by.ONE_SAMPLE)

@@ -1,0 +1,59 @@
+"""What was usual: read from a series' memory for people, never for the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.rules.baseline import layout as at
+from monitor.rules.baseline.scalar import NONE_F32, SLOT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a value was expected to be, and between what it lay in the last two to four weeks at this hour."""
+
+    expected: float
+    low: float
+    high: float
+    spread: float
+    """Usual distance from ``expected`` at this time of day."""
+
+    def holds(self, value: float) -> bool:
+        """Nothing to speak of: within three spreads, or within the range of this hour."""
+        return self.low <= value <= self.high or abs(value - self.expected) <= 3.0 * self.spread
+
+
+def usual(w: Sequence[float], s: Sequence[float], second: float, day_type: int) -> Usual | None:
+    """For that time of a day of that type; ``None`` before anything was learned."""
+    if s[at.COUNT] < 2:
+        return None
+    expected = w[at.LEVEL] + explained(s) * profile(s, second, day_type)
+    here = s[at.NOISE + min(int(second / 7200.0), 11)]
+    spread = here if here > 0 else w[at.SPREAD]
+    hour = min(int(second / 3600.0), 23)
+    high = max(s[at.HIGH_NOW + hour], s[at.HIGH_BEFORE + hour])
+    low = min(s[at.LOW_NOW + hour], s[at.LOW_BEFORE + hour])
+    if high == -NONE_F32 or low == NONE_F32:
+        return Usual(expected, expected - 3.0 * spread, expected + 3.0 * spread, spread)
+    return Usual(expected, w[at.LEVEL] + low, w[at.LEVEL] + high, spread)
+
+
+def explained(s: Sequence[float]) -> float:
+    """The share of the movement about the level that the profile of the day explains, 0 to 1."""
+    if not s[at.OFF_LEVEL] > 0.0:
+        return 0.0
+    ratio = s[at.OFF_PROFILE] / s[at.OFF_LEVEL]
+    return max(1.0 - ratio * ratio, 0.0)
+
+
+def profile(s: Sequence[float], second: float, day_type: int) -> float:
+    """Relative to the level."""
+    place = (second / SLOT_S - 0.5) % at.SLOTS
+    slot, part = int(place) % at.SLOTS, place - int(place)
+    after = (slot + 1) % at.SLOTS
+    value = s[at.PROFILE + slot] * (1.0 - part) + s[at.PROFILE + after] * part
+    if day_type == 1:
+        base = at.PROFILE + at.SLOTS
+        value += s[base + slot] * (1.0 - part) + s[base + after] * part
+    return value
