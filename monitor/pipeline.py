@@ -201,7 +201,7 @@ class Pipeline:
         self.states.reload(plan.devices)
         self.states.start(now)
         self.tally = Tally(self.states)
-        self.desk.reload(plan.policy)
+        self.desk.reload(plan.policy, now)
         self._new_book()
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
         self.desk.on_signals(self.book.restore(self.desk.firing()), now)

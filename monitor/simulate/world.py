@@ -11,6 +11,7 @@ import heapq
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 from monitor.alerts.desk import Desk
@@ -55,6 +56,8 @@ class World:
         self.unplugged: set[DeviceId] = set()
         self.uplink_up = True
         self.broken_channels: set[str] = set()
+        self.dead_channels: set[str] = set()
+        """Channels that refuse every message for good."""
         self.sent: list[OutboxEntry] = []
         """Every message accepted by its channel, in the order of acceptance."""
         self.steps: list[Step] = []
@@ -181,8 +184,11 @@ class World:
 
     def _deliver(self, now: Instant) -> None:
         """Channels take their messages in order; a broken one keeps them waiting."""
-        for channel, waiting in self._queue.items():
+        for channel, waiting in list(self._queue.items()):
             if channel in self.broken_channels:
+                continue
+            if channel in self.dead_channels:
+                self._bury(waiting, now)
                 continue
             for entry in waiting:
                 commit(
@@ -194,6 +200,12 @@ class World:
                 )
                 self.sent.append(entry)
             waiting.clear()
+
+    def _bury(self, waiting: list[OutboxEntry], now: Instant) -> None:
+        dead, waiting[:] = list(waiting), []
+        for entry in dead:
+            commit(self.db, [MessageDone(entry.id, "dead", now.wall)])
+            self._carry(self.pipeline.by_hand(partial(Desk.message_died, entry=entry), now))
 
 
 def small_town(areas: int = 2, switches: int = 2, cameras: int = 5) -> list[Device]:
