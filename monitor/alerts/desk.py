@@ -186,6 +186,7 @@ class Desk:
         self._next_incident = IncidentId(self._next_incident + 1)
         self._set_pace(incident, routing)
         self._index.add(incident)
+        self._save(incident)
         self.teller.opened(incident, now)
         self._out.opened.append(incident)
         return incident

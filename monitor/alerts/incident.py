@@ -142,7 +142,5 @@ class Incident:
     def lead(self) -> Alert:
         """The alert that names the incident: a power cut, else a device's before a rate's, the gravest, the
         first."""
-        return min(
-            (self.open or self.alerts).values(),
-            key=lambda a: (a.cause != "power_cut", a.rate is not None, -a.severity, a.since),
-        )
+        alerts = (self.open or self.alerts).values()
+        return min(alerts, key=lambda a: (a.cause != "power_cut", a.rate is not None, -a.severity, a.since))
