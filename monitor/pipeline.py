@@ -16,7 +16,18 @@ from monitor.alerts.output import Output
 from monitor.alerts.policy import Policy
 from monitor.alerts.suppress import Silence
 from monitor.fleet import Fleet
-from monitor.model import Device, DeviceId, IncidentId, Instant, Reason, Result, Severity, State, WallMs
+from monitor.model import (
+    Device,
+    DeviceId,
+    IncidentId,
+    Instant,
+    MonoMs,
+    Reason,
+    Result,
+    Severity,
+    State,
+    WallMs,
+)
 from monitor.notifiers.notice import OutboxEntry
 from monitor.rules.base import RuleSettings, Signal
 from monitor.rules.book import RuleBook
@@ -184,6 +195,12 @@ class Pipeline:
             detail=detail,
         )
         self.desk.on_signals([signal], now)
+
+    def idle_until(self, now: Instant) -> MonoMs | None:
+        """Unless results come, nothing happens before then (``None``: ever): for replays that skip the calm."""
+        if self.states.undecided or self.states.blind or self.book.busy():
+            return now.mono
+        return self.desk.idle_until()
 
     def by_hand(self, act: Callable[[Desk], object], now: Instant) -> Step:
         """Something that a person does at the desk."""

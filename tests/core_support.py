@@ -62,12 +62,14 @@ def town(
     policy: Policy | None = None,
     devices: list[Device] | None = None,
     wall: int = 1_800_000_000_000,
+    skip_calm: bool = False,
 ) -> World:
     """A town where everything is up and has been measured."""
     settings = WorldSettings(
         rules=RULES if rules is None else rules,
         policy=policy or Policy(routes or [route()], {"oncall": ["sms", "wecom"], "boss": ["boss-sms"]}),
         tick_ms=tick_ms,
+        skip_calm=skip_calm,
         states=states or StateSettings.model_validate({"boot_grace": "20s"}),
     )
     world = World(devices or small_town(cameras=cameras), settings, wall)

@@ -169,7 +169,7 @@ def test_planned_work_is_measured_and_flagged_and_wakes_nobody():
              "begin": "2026-11-24T22:00:00", "end": "2026-11-24T23:00:00"}
         ]
     )  # fmt: skip
-    world = town(policy=policy, wall=begin, tick_ms=1000)
+    world = town(policy=policy, wall=begin, tick_ms=1000, skip_calm=True)
     world.unplug("sw0.1", "cam1.1.3")
     world.advance(600)
     assert [e.notice.subject for e in world.sent if e.channel == "sms"] == ["Camera 1.1.3"]

@@ -67,6 +67,13 @@ class Desk:
         out, self._out = self._out, Output()
         return out
 
+    def idle_until(self) -> MonoMs | None:
+        """Nothing happens at the desk before then, unless a signal comes."""
+        dues = [aside.until for aside in self._aside.values()]
+        if (due := self.teller.idle_until()) is not None:
+            dues.append(due)
+        return min(dues, default=None)
+
     # ---------------------------------------------------------------- a restart
 
     def restore(self, incidents: Iterable[Incident], silences: Iterable[Silence], now: Instant) -> None:

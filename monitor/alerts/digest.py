@@ -62,6 +62,10 @@ class Digest:
                 due = max(due, self._last + int(self.settings.digest_every * 1000))
             self._next = MonoMs(due)
 
+    @property
+    def next_due(self) -> MonoMs | None:
+        return self._next
+
     def due(self, now: Instant) -> bool:
         return self._next is not None and now.mono >= self._next
 

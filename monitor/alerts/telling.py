@@ -104,7 +104,18 @@ class Teller:
                 incident.next_notice = None
                 self._look(incident, now)
         if self.digest.due(now):
+            if self.digest.storming(now):
+                # Those that still gather are of the same storm: one digest speaks of all.
+                for incident in [i for i in self._incidents.values() if i.last_notice is None]:
+                    self._look(incident, now)
             self._tell_digest(now)
+
+    def idle_until(self) -> MonoMs | None:
+        """There is nothing to tell before then, unless something changes."""
+        dues = [
+            due for due in (self._due[0][0] if self._due else None, self.digest.next_due) if due is not None
+        ]
+        return min(dues, default=None)
 
     def _look(self, incident: Incident, now: Instant) -> None:
         """Whatever is due for this incident now."""

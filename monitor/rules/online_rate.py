@@ -140,6 +140,11 @@ class OnlineRateRule:
     def on_reading(self, device: DeviceId, reading: Reading, at: WallMs, now: Instant) -> Iterable[Signal]:
         return ()
 
+    @property
+    def busy(self) -> bool:
+        """The next tick may bring something about by itself."""
+        return self._review or self._holds.waiting
+
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         if self._review:
             self._review = False

@@ -158,6 +158,11 @@ class PowerCutRule:
     def on_reading(self, device: DeviceId, reading: Reading, at: WallMs, now: Instant) -> Iterable[Signal]:
         return ()
 
+    @property
+    def busy(self) -> bool:
+        """The next tick may bring something about by itself."""
+        return self._holds.waiting
+
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         for key in self._holds.due(now):
             yield self._signal(self._groups[key], self._holds.since(key), firing=True)
