@@ -197,7 +197,7 @@ class Pipeline:
         self.desk.on_signals([signal], now)
 
     def idle_until(self, now: Instant) -> MonoMs | None:
-        """Unless results come, nothing happens before then (``None``: ever): for replays that skip the calm."""
+        """Unless results come, nothing happens before then (``None``: ever): for replays."""
         if self.states.undecided or self.states.blind or self.book.busy():
             return now.mono
         return self.desk.idle_until()
