@@ -17,7 +17,18 @@ from monitor.alerts.policy import Policy
 from monitor.alerts.suppress import Silence
 from monitor.books.forecast import Forecast
 from monitor.fleet import Fleet
-from monitor.model import Device, DeviceId, IncidentId, Instant, Reason, Result, Severity, State, WallMs
+from monitor.model import (
+    Device,
+    DeviceId,
+    IncidentId,
+    Instant,
+    MonoMs,
+    Reason,
+    Result,
+    Severity,
+    State,
+    WallMs,
+)
 from monitor.notifiers.notice import OutboxEntry
 from monitor.rules.base import RuleSettings, Signal
 from monitor.rules.book import RuleBook
@@ -193,6 +204,12 @@ class Pipeline:
         )
         self.desk.on_signals([signal], now)
 
+    def idle_until(self, now: Instant) -> MonoMs | None:
+        """Unless results come, nothing happens before then (``None``: ever): for replays."""
+        if self.states.undecided or self.states.blind or self.book.busy():
+            return now.mono
+        return self.desk.idle_until()
+
     def by_hand(self, act: Callable[[Desk], object], now: Instant) -> Step:
         """Something that a person does at the desk."""
         act(self.desk)
@@ -209,7 +226,7 @@ class Pipeline:
         self.states.reload(plan.devices)
         self.states.start(now)
         self.tally = Tally(self.states)
-        self.desk.reload(plan.policy)
+        self.desk.reload(plan.policy, now)
         self._new_book()
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
         self.desk.on_signals(self.book.restore(self.desk.firing()), now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from dataclasses import dataclass
 
@@ -89,33 +90,47 @@ def _incidents(db: sqlite3.Connection) -> list[Incident]:
             " FROM alert WHERE incident=?",
             (id_,),
         ):
-            alert = _alert(row)
-            incident.alerts[alert.fingerprint] = alert
-        incident.told = {
-            channel
-            for (channel,) in db.execute(
-                "SELECT channel FROM outbox WHERE incident=? AND state != 'dead'"
-                " UNION SELECT channel FROM told WHERE incident=?",
-                (id_, id_),
-            )
-        }
-        last = db.execute(
-            "SELECT notice, created FROM outbox WHERE incident=? ORDER BY id DESC LIMIT 1", (id_,)
-        ).fetchone()
-        if last is not None:
-            incident.last_offline = Notice.from_json(last[0]).offline
-            incident.last_told = WallMs(last[1])
+            incident.add(_alert(row))
+        _take_up_told(db, incident)
         incident.steps_done = {
-            int(text.split()[0])
+            (found[1], int(found[2]))
             for (text,) in db.execute(
                 "SELECT text FROM incident_event WHERE incident=? AND kind='escalated'", (id_,)
             )
+            if (found := _RUNG.match(text))
         }
         (incident.last_progress,) = db.execute(
             "SELECT max(created) FROM outbox WHERE incident=? AND kind='progress'", (id_,)
         ).fetchone()
         incidents.append(incident)
     return incidents
+
+
+def _take_up_told(db: sqlite3.Connection, incident: Incident) -> None:
+    """Who has heard of it, by what message last."""
+    incident.told.update(
+        dict(
+            db.execute(
+                "SELECT channel, count(*) FROM outbox WHERE incident=? AND state != 'dead' GROUP BY channel",
+                (incident.id,),
+            )
+        )
+    )
+    for (channel,) in db.execute("SELECT channel FROM told WHERE incident=?", (incident.id,)):
+        if channel not in incident.told:
+            incident.told[channel] = 1
+            incident.digested.add(channel)
+    last = db.execute(
+        "SELECT notice, created FROM outbox WHERE incident=? ORDER BY id DESC LIMIT 1", (incident.id,)
+    ).fetchone()
+    if last is not None:
+        notice = Notice.from_json(last[0])
+        incident.last_offline, incident.last_severity = notice.offline, notice.severity
+        incident.last_told = WallMs(last[1])
+
+
+_RUNG = re.compile(r"(.+) #(\d+) at [^ ]+: ")
+"""Level and number of a rung that was taken, as ``alerts.telling`` books it."""
 
 
 def _silences(db: sqlite3.Connection) -> list[Silence]:

@@ -104,6 +104,19 @@ class Schedule:
         turns = max(0, (now.mono - phase) // check.interval_ms)
         slot.due = MonoMs(phase + (turns + 1) * check.interval_ms)
 
+    def skip(self, now: Instant) -> None:
+        """Pass over every turn until now: a replay knows that they would have brought nothing new."""
+        for check in self._checks.values():
+            for index, slot in enumerate(check.slots):
+                if slot.due <= now.mono:
+                    self._advance(check, slot, index, now)
+            check.next = min(range(len(check.slots)), key=lambda i: check.slots[i].due)
+
+    @property
+    def waiting_soon(self) -> bool:
+        """Devices in doubt wait to be probed again."""
+        return bool(self._soon.due)
+
     def done(self, round_: Round) -> None:
         """The round has been carried out."""
         check = self._checks.get(round_.check)

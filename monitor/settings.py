@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -26,6 +27,15 @@ def parse_duration(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f'not a duration: "{text}"; write for example "30s", "5m" or "1h30m"')
     return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+
+
+def known_zone(name: str) -> str:
+    """The name of a time zone, or ``ValueError``."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'no time zone is called "{name}"; write for example "Asia/Shanghai"') from None
+    return name
 
 
 def _duration(value: Any) -> Any:

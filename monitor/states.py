@@ -130,6 +130,20 @@ class Track:
         self.waiting_since: MonoMs | None = None
         self.grace_until: MonoMs | None = None
 
+    @property
+    def settled(self) -> bool:
+        """More of the same results would change nothing."""
+        if self.state is State.UP:
+            return self.failing is None and self.history == _ALL_UP and not self.flapping
+        return (
+            self.state.offline
+            and self.history == _MASK
+            and not self.flapping
+            and self.waiting_since is None
+            and self.failing is not None
+            and all(failing.goods == 0 for failing in self.failing.values())
+        )
+
 
 _WINDOW = 20
 _MASK = (1 << _WINDOW) - 1
@@ -206,6 +220,11 @@ class States:
                 if not track.since:
                     track.since = now.wall
                 self._unmeasured[track.device.id] = until
+
+    @property
+    def undecided(self) -> bool:
+        """Verdicts wait, or devices are expected to be measured: time alone may change states."""
+        return bool(self._waiting or self._unmeasured)
 
     # ---------------------------------------------------------------- results
 

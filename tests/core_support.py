@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from monitor.alerts.policy import Policy
+from monitor.alerts.maintenance import MaintenanceSettings
+from monitor.alerts.policy import Policy, StormSettings
+from monitor.alerts.roster import RosterSettings
 from monitor.alerts.routes import RouteSettings
-from monitor.model import IncidentId
+from monitor.alerts.service import LevelSettings
+from monitor.alerts.suppress import InhibitSettings
+from monitor.model import Device, IncidentId
 from monitor.notifiers.notice import NoticeKind
 from monitor.rules.base import RuleSettings
 from monitor.rules.online_rate import OnlineRateSettings
@@ -53,15 +60,19 @@ def town(
     states: StateSettings | None = None,
     tick_ms: int = 250,
     policy: Policy | None = None,
+    devices: list[Device] | None = None,
+    wall: int = 1_800_000_000_000,
+    skip_calm: bool = False,
 ) -> World:
     """A town where everything is up and has been measured."""
     settings = WorldSettings(
         rules=RULES if rules is None else rules,
         policy=policy or Policy(routes or [route()], {"oncall": ["sms", "wecom"], "boss": ["boss-sms"]}),
         tick_ms=tick_ms,
+        skip_calm=skip_calm,
         states=states or StateSettings.model_validate({"boot_grace": "20s"}),
     )
-    world = World(small_town(cameras=cameras), settings)
+    world = World(devices or small_town(cameras=cameras), settings, wall)
     world.advance(30)
     return world
 
@@ -72,3 +83,29 @@ def told(world: World) -> dict[tuple[str, IncidentId | None], list[NoticeKind]]:
     for entry in world.sent:
         found[entry.channel, entry.notice.incident].append(entry.notice.kind)
     return dict(found)
+
+
+def policy_of(**settings: Any) -> Policy:
+    """The policy of a configuration, as its TOML would be read; receivers are lists of channels."""
+    receivers = {"oncall": ["sms", "wecom"], "boss": ["boss-sms"], "second": ["second-sms"],
+                 "third": ["third-sms"], "customer": ["customer-sms"]}  # fmt: skip
+    return Policy(
+        routes=settings.pop("routes", None) or [route()],
+        receivers=receivers,
+        rosters={n: RosterSettings.model_validate(r) for n, r in settings.pop("rosters", {}).items()},
+        inhibits=[InhibitSettings.model_validate(i) for i in settings.pop("inhibits", ())],
+        maintenance=[MaintenanceSettings.model_validate(m) for m in settings.pop("maintenance", ())],
+        levels=[LevelSettings.model_validate(level) for level in settings.pop("levels", ())],
+        storm=StormSettings.model_validate(settings.pop("storm", {})),
+        **settings,
+    )
+
+
+def kinds(world: World, channel: str) -> list[NoticeKind]:
+    """What the channel was told, of whatever."""
+    return [entry.notice.kind for entry in world.sent if entry.channel == channel]
+
+
+def wall(text: str) -> int:
+    """UTC ms of a local time in China."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)

@@ -125,7 +125,7 @@ def test_every_cause_and_kind_has_words_of_its_own(
     monkeypatch.setattr(render_module, "plain", refuse)
     causes = (
         *("device_down", "device_unreachable", "device_unknown", "online_rate", "threshold", "blind"),
-        *("ledger", "sink", "channel", "clock", "test"),
+        *("ledger", "sink", "channel", "clock", "overrun", "power_cut", "storm", "test"),
     )
     for cause in causes:
         if cause == "test" and kind is NoticeKind.RESOLVED:
@@ -137,6 +137,47 @@ def test_every_cause_and_kind_has_words_of_its_own(
             if language is ZH:
                 letters = (text.title + text.body).replace("Camwatch", "")
                 assert not set(letters) & set(string.ascii_letters), text
+
+
+CUT = replace(DOWN, cause="power_cut", subject="城东12号线", place="城东", offline=312, counted=0, devices=())
+
+
+def test_a_power_cut_reads_like_this() -> None:
+    text = render(CUT, ZH, Form.PHONE, ZONE)
+    assert text.title == "【紧急】疑似停电：城东12号线，312 台设备同时离线，请确认后可登记为免责 #412"
+    over = replace(CUT, kind=NoticeKind.RESOLVED, until=NOW)
+    assert render(over, ZH, Form.PHONE, ZONE).title == "【恢复】供电已恢复：城东12号线 #412"
+
+
+def test_a_digest_names_the_counts_the_areas_and_the_worst() -> None:
+    digest = Notice(NoticeKind.DIGEST, Severity.CRITICAL, "storm", "城东核心交换机", NOW, place="城东",
+                    since=at("2026-11-22 03:38:00"), offline=480, incidents=52, ended=3,
+                    areas=("城东", "城西"))  # fmt: skip
+    text = render(digest, ZH, Form.PHONE, ZONE)
+    assert text.title == "【告警汇总】未恢复告警 52 起、已恢复 3 起、离线 480 台"
+    assert text.body.splitlines()[:2] == ["涉及辖区：城东、城西", "最严重：城东核心交换机 城东"]
+    short = render(digest, ZH, Form.SMS, ZONE).body
+    assert short.startswith("告警汇总：未恢复告警 52 起、已恢复 3 起、离线 480 台，城东、城西")
+    assert render(digest, EN, Form.PHONE, ZONE).title == (
+        "[Digest] 52 incidents open, 3 incidents over, 480 devices offline"
+    )
+    over = replace(digest, incidents=0, ended=1, offline=0)
+    assert render(over, ZH, Form.PHONE, ZONE).title == "【告警汇总】已恢复 1 起"
+
+
+def test_an_escalation_says_what_is_to_be_done_and_how_the_time_is_used() -> None:
+    late = replace(DOWN, kind=NoticeKind.ESCALATED, detail="24小时未修复，请更换同型号设备", clock="repair",
+                   used_ms=86_400_000, allowed_ms=86_400_000)  # fmt: skip
+    text = render(late, ZH, Form.PHONE, ZONE)
+    assert text.title == "【紧急·超时升级】东门1号球机 离线 #412"
+    assert "详情：24小时未修复，请更换同型号设备\n修复用时：1天，时限1天" in text.body
+    assert "24小时未修复，请更换同型号设备" in render(late, ZH, Form.SMS, ZONE).body
+
+
+def test_a_message_says_when_the_contract_s_clock_stands_still() -> None:
+    paused = replace(DOWN, paused="weather", paused_until=at("2026-11-22 08:00:00"))
+    assert "考核计时已暂停（恶劣天气），至今天 08:00" in render(paused, ZH, Form.PHONE, ZONE).body
+    assert "考核计时已暂停（恶劣天气），至今天 08:00" in render(paused, ZH, Form.SMS, ZONE).body
 
 
 def test_every_reason_has_words() -> None:

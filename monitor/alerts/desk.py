@@ -9,19 +9,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from monitor.alerts.facts import FleetView, title_of
-from monitor.alerts.grouping import group_of, home_of, swallowed_by
+from monitor.alerts.grouping import Index, group_of, swallowed_by
 from monitor.alerts.incident import Alert, Fingerprint, Incident, Pace
 from monitor.alerts.output import Output
 from monitor.alerts.policy import Policy
 from monitor.alerts.routes import Routing, find_route
 from monitor.alerts.suppress import Silence
 from monitor.alerts.telling import Teller
-from monitor.model import DeviceId, IncidentId, Instant, Tags, WallMs
+from monitor.model import IncidentId, Instant, MonoMs, Tags, WallMs
+from monitor.notifiers.notice import OutboxEntry
 from monitor.rules.base import Rate, Signal
 from monitor.storage.ledger.records import AlertSaved, IncidentEvent, IncidentSaved, SilenceSaved
+
+
+@dataclass(slots=True)
+class _Aside:
+    """A firing alert of an incident that was resolved by hand."""
+
+    alert: Alert
+    until: MonoMs
 
 
 class UnknownIncident(Exception):
@@ -36,25 +45,34 @@ class Desk:
     ) -> None:
         self.policy = policy
         self.fleet = fleet
-        self.incidents: dict[IncidentId, Incident] = {}
+        self._index = Index()
+        self.incidents = self._index.incidents
         self._next_incident = next_incident
-        self._alerts: dict[Fingerprint, IncidentId] = {}
-        self._by_device: dict[DeviceId, IncidentId] = {}
         self._closing: dict[IncidentId, str] = {}
+        self._aside: dict[Fingerprint, _Aside] = {}
+        self._touched: dict[IncidentId, bool] = {}
+        """Incidents that this batch of signals has added to, and whether a power cut has grown in them."""
         self._out = Output()
         self.teller = Teller(policy, fleet, self.incidents, lambda: self._out, next_message)
         self.rate_now: Callable[[Fingerprint], Rate | None] = lambda fingerprint: None
         """The rate of an alert's group as it stands: for the message that all is well again."""
 
-    def reload(self, policy: Policy) -> None:
+    def reload(self, policy: Policy, now: Instant) -> None:
         """New routes are for new alerts; open incidents keep theirs, as far as their receivers remain."""
         self.policy = policy
-        self.teller.reload(policy)
+        self.teller.reload(policy, now)
 
     def take(self) -> Output:
         """What has been made since the last call."""
         out, self._out = self._out, Output()
         return out
+
+    def idle_until(self) -> MonoMs | None:
+        """Nothing happens at the desk before then, unless a signal comes."""
+        dues = [aside.until for aside in self._aside.values()]
+        if (due := self.teller.idle_until()) is not None:
+            dues.append(due)
+        return min(dues, default=None)
 
     # ---------------------------------------------------------------- a restart
 
@@ -62,14 +80,14 @@ class Desk:
         """Take up the open incidents of the last run, with their pacing."""
         self.teller.gate.silences = {silence.id: silence for silence in silences}
         for incident in incidents:
-            self.incidents[incident.id] = incident
+            self._index.add(incident)
             for alert in incident.open_alerts():
-                self._index(alert, incident)
-            if not incident.open_alerts():
+                self._index.add_alert(alert, incident)
+            if not incident.open:
                 self._closing[incident.id] = ""
             lead = incident.lead()
             self._set_pace(incident, find_route(self.policy.routes, lead.all_labels()))
-            incident.level = self.policy.level_of(lead)
+            incident.level = self.policy.level_of(incident.open_alerts() or [lead])
             self.teller.restored(incident, now)
 
     def firing(self) -> dict[str, list[tuple[Tags, WallMs]]]:
@@ -78,55 +96,85 @@ class Desk:
         for incident in self.incidents.values():
             for alert in incident.open_alerts():
                 found.setdefault(alert.fingerprint.rule, []).append((alert.fingerprint.key, alert.since))
+        for aside in self._aside.values():
+            rule, key = aside.alert.fingerprint
+            found.setdefault(rule, []).append((key, aside.alert.since))
         return found
 
     def end_rules_except(self, rules: Iterable[str], now: Instant) -> None:
         """Rules that are gone from the configuration fire no more: their alerts end."""
         kept = set(rules)
-        for fingerprint in [f for f in self._alerts if f.rule not in kept]:
+        for fingerprint in [f for f in self._index.by_alert if f.rule not in kept]:
             self._end(fingerprint, now, "rule removed")
+        self._aside = {f: aside for f, aside in self._aside.items() if f.rule in kept}
 
     # ---------------------------------------------------------------- signals
 
     def on_signals(self, signals: Iterable[Signal], now: Instant) -> None:
         for signal in signals:
             fingerprint = Fingerprint(signal.rule, signal.key)
+            id_ = self._index.by_alert.get(fingerprint)
             if not signal.firing:
-                if fingerprint in self._alerts:
-                    self.incidents[self._alerts[fingerprint]].alerts[fingerprint].rate = signal.rate
+                self._aside.pop(fingerprint, None)
+                if id_ is not None:
+                    self.incidents[id_].alerts[fingerprint].rate = signal.rate
                     self._end(fingerprint, now)
-            elif fingerprint in self._alerts:
-                self._update(self.incidents[self._alerts[fingerprint]], fingerprint, signal, now)
+            elif id_ is not None:
+                self._update(self.incidents[id_], fingerprint, signal, now)
+            elif fingerprint in self._aside:
+                self._aside[fingerprint].alert = Alert.of(signal)
             else:
                 self._begin(Alert.of(signal), now)
+        self._finish(now)
 
     def on_tick(self, now: Instant) -> None:
         if self._closing:
             self._close(now)
+        if self._aside:
+            self._take_up_again(now)
         self.teller.on_tick(now)
         for id_ in self.teller.take_ended():
-            incident = self.incidents.get(id_)
-            if incident is not None and not incident.open_alerts():
-                self._resolve(incident, now, "told by digest")
+            incident = self.incidents[id_]
+            ends = [alert.until for alert in incident.alerts.values() if alert.until is not None]
+            self._resolve(incident, now, "", at=max(ends, default=now.wall), by_digest=True)
+
+    def _take_up_again(self, now: Instant) -> None:
+        """What was resolved by hand and still is so after a while opens a new incident."""
+        for fingerprint in [f for f, aside in self._aside.items() if aside.until <= now.mono]:
+            self._begin(self._aside.pop(fingerprint).alert, now)
+        self._finish(now)
 
     def _begin(self, alert: Alert, now: Instant) -> None:
         routing = find_route(self.policy.routes, alert.all_labels())
         group = group_of(alert, routing)
-        incident = home_of(alert, group, self.incidents, self._by_device, self.fleet, now)
+        incident = self._index.home_of(alert, group, self.fleet, now)
         if incident is None:
             incident = self._open(alert, group, routing, now)
         else:
             self._join(incident, alert, routing, now)
         self._add(incident, alert, now)
         if alert.cause == "power_cut":
-            self._swallow(incident, alert, now)
+            self._touched[incident.id] = True
+            self.teller.wait_anew(incident, now)
+
+    def _finish(self, now: Instant) -> None:
+        """What is worked out once for a batch of signals, however many alerts it brought."""
+        touched, self._touched = self._touched, {}
+        for id_, cut in touched.items():
+            incident = self.incidents.get(id_)
+            if incident is None:
+                continue
+            if cut:
+                self._swallow(incident, now)
+            if incident.open:
+                incident.cause, incident.subject, incident.place = title_of(incident, self.fleet)
+            self._save(incident)
 
     def _add(self, incident: Incident, alert: Alert, now: Instant) -> None:
-        incident.alerts[alert.fingerprint] = alert
+        incident.add(alert)
         incident.joined_last = now.mono
-        incident.cause, incident.subject, incident.place = title_of(incident, self.fleet)
-        self._index(alert, incident)
-        self._save(incident)
+        self._touched.setdefault(incident.id, False)
+        self._index.add_alert(alert, incident)
         self._out.records.append(_alert_record(alert, incident.id))
 
     def _open(self, alert: Alert, group: str, routing: Routing | None, now: Instant) -> Incident:
@@ -140,11 +188,12 @@ class Desk:
             place=alert.place,
             group=group,
             receivers=routing.receivers if routing else (),
-            level=self.policy.level_of(alert),
+            level=self.policy.level_of([alert]),
         )
         self._next_incident = IncidentId(self._next_incident + 1)
         self._set_pace(incident, routing)
-        self.incidents[incident.id] = incident
+        self._index.add(incident)
+        self._save(incident)
         self.teller.opened(incident, now)
         self._out.opened.append(incident)
         return incident
@@ -158,30 +207,31 @@ class Desk:
         incident.since = min(incident.since, alert.since)
         new = tuple(r for r in (routing.receivers if routing else ()) if r not in incident.receivers)
         incident.receivers += new
-        if alert.severity > incident.severity:
-            incident.severity = alert.severity
-            incident.level = self.policy.level_of(alert) or incident.level
-        if routing is not None and new:
-            self.teller.schedule(incident, int(routing.route.group_wait * 1000), now)
+        incident.level = self.policy.graver(incident.level, self.policy.level_of([alert]))
+        graver = alert.severity > incident.severity
+        incident.severity = max(incident.severity, alert.severity)
+        if new or graver:
+            wait = routing.route.group_wait if routing is not None else 0.0
+            self.teller.schedule(incident, int(wait * 1000), now)
         self.teller.changed(incident, now)
 
-    def _swallow(self, incident: Incident, cut: Alert, now: Instant) -> None:
+    def _swallow(self, incident: Incident, now: Instant) -> None:
         """A power cut was recognised: the incidents that its victims opened, and nobody has heard of, were
         the same case."""
-        for other in swallowed_by(incident, cut, self.incidents.values()):
+        for other in swallowed_by(incident, self.incidents.values()):
             for alert in other.open_alerts():
                 self._out.records.append(_alert_record(replace(alert, until=now.wall), other.id))
-                if alert.device is not None:
-                    self._by_device.pop(alert.device, None)
+                self._index.remove_alert(alert, other)
                 self._add(incident, alert, now)
+                incident.severity = max(incident.severity, alert.severity)
+            incident.level = self.policy.graver(incident.level, other.level)
             incident.receivers += tuple(r for r in other.receivers if r not in incident.receivers)
             incident.since = min(incident.since, other.since)
             other.resolved = now.wall
-            del self.incidents[other.id]
+            self._index.remove(other)
             self._save(other)
             self._event(other.id, now, "merged", text=f"into #{incident.id}")
             self._out.resolved.append(other)
-        self._save(incident)
 
     def _update(self, incident: Incident, fingerprint: Fingerprint, signal: Signal, now: Instant) -> None:
         alert = incident.alerts[fingerprint]
@@ -190,15 +240,16 @@ class Desk:
         alert.offline_set = frozenset(signal.offline)
         if grown:
             self.teller.changed(incident, now)
+            if alert.cause == "power_cut":
+                self._touched[incident.id] = True
 
     def _end(self, fingerprint: Fingerprint, now: Instant, why: str = "") -> None:
-        incident = self.incidents[self._alerts.pop(fingerprint)]
+        incident = self.incidents[self._index.by_alert[fingerprint]]
         alert = incident.alerts[fingerprint]
-        alert.until = now.wall
-        if alert.device is not None and not any(a.device == alert.device for a in incident.open_alerts()):
-            self._by_device.pop(alert.device, None)
+        incident.end(alert, now.wall)
+        self._index.remove_alert(alert, incident)
         self._out.records.append(_alert_record(alert, incident.id))
-        if not incident.open_alerts():
+        if not incident.open:
             self._closing[incident.id] = why
             self._close(now)
 
@@ -207,29 +258,31 @@ class Desk:
         answer: each comes back, or is ``down`` by itself after the boot grace."""
         for id_, why in list(self._closing.items()):
             incident = self.incidents[id_]
-            if incident.open_alerts():
+            if incident.open:
                 del self._closing[id_]
             elif not any(a.device and self.fleet.behind(a.device) for a in incident.alerts.values()):
                 del self._closing[id_]
                 if not self.teller.end_in_digest(incident, now):
                     self._resolve(incident, now, why)
 
-    def _resolve(self, incident: Incident, now: Instant, why: str) -> None:
-        incident.resolved = now.wall
+    def _resolve(
+        self,
+        incident: Incident,
+        now: Instant,
+        why: str,
+        *,
+        at: WallMs | None = None,
+        by_digest: bool = False,
+    ) -> None:
+        incident.resolved = now.wall if at is None else at
         for alert in incident.alerts.values():
             if alert.rate is not None:
                 alert.rate = self.rate_now(alert.fingerprint) or alert.rate
-        del self.incidents[incident.id]
+        self._index.remove(incident)
         self._save(incident)
-        self._event(incident.id, now, "resolved", text=why)
-        if why != "told by digest":
-            self.teller.tell_end(incident, now)
+        self._event(incident.id, now, "resolved", text="told by digest" if by_digest else why)
+        self.teller.tell_end(incident, now, by_digest=by_digest)
         self._out.resolved.append(incident)
-
-    def _index(self, alert: Alert, incident: Incident) -> None:
-        self._alerts[alert.fingerprint] = incident.id
-        if alert.device is not None:
-            self._by_device.setdefault(alert.device, incident.id)
 
     # ---------------------------------------------------------------- people
 
@@ -250,18 +303,35 @@ class Desk:
         self._event(id_, now, kind, author, text)
 
     def resolve(self, id_: IncidentId, author: str, text: str, now: Instant) -> None:
-        """A person says that it is over. Alerts that still fire open a new incident when they fire anew."""
+        """A person says that it is over. What still fires after the route's ``repeat_interval`` opens a new
+        incident."""
         incident = self._incident(id_)
         self._event(id_, now, "resolved by hand", author, text)
+        until = MonoMs(now.mono + int(incident.pace.repeat_interval * 1000))
         for alert in incident.open_alerts():
-            self._end(alert.fingerprint, now, f"by {author}")
-        if incident.id in self.incidents:
-            self._closing.pop(id_, None)
-            self._resolve(incident, now, f"by {author}")
+            self._aside[alert.fingerprint] = _Aside(replace(alert), until)
+            incident.end(alert, now.wall)
+            self._index.remove_alert(alert, incident)
+            self._out.records.append(_alert_record(alert, incident.id))
+        self._closing.pop(id_, None)
+        self._resolve(incident, now, f"by {author}")
+
+    def message_died(self, entry: OutboxEntry) -> None:
+        """A message that no attempt will ever deliver: whoever has heard nothing else was not told."""
+        incident = self.incidents.get(entry.notice.incident) if entry.notice.incident is not None else None
+        if incident is not None:
+            incident.told[entry.channel] -= 1
+            if incident.told[entry.channel] <= 0:
+                del incident.told[entry.channel]
+
+    def next_silence(self) -> int:
+        """A number that no silence had before."""
+        return max(self.teller.gate.silences, default=0) + 1
 
     def silence(self, silence: Silence) -> None:
         """Begin, change or end a silence."""
         self.teller.gate.silences[silence.id] = silence
+        self.teller.gate.changed()
         self._out.records.append(
             SilenceSaved(
                 silence.id,

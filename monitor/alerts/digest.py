@@ -1,7 +1,7 @@
 """Storms: when more incidents open in a minute than a person can read, one digest a channel.
 
 Nothing is lost: every incident is in the ledger as always, and who heard of it by a digest hears of its end
-by one.
+by one. What waits for the next digest counts as not told yet, so that a crash cannot swallow it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Digest:
     def __init__(self, settings: StormSettings) -> None:
         self.settings = settings
         self._recent: deque[MonoMs] = deque()
-        self._opened: dict[str, list[IncidentId]] = {}
-        self._ended: dict[str, list[IncidentId]] = {}
-        self._members: set[IncidentId] = set()
+        self._waiting: dict[str, dict[IncidentId, None]] = {}
+        self._held: set[IncidentId] = set()
+        self._ended: dict[IncidentId, None] = {}
         self._next: MonoMs | None = None
         self._last: MonoMs | None = None
 
@@ -39,21 +39,21 @@ class Digest:
             self._recent.popleft()
         return len(self._recent) > self.settings.incidents_per_minute
 
-    def opened(self, incident: IncidentId, channels: Iterable[str], now: Instant) -> None:
-        self._members.add(incident)
+    def holds(self, incident: IncidentId) -> bool:
+        """The incident waits to be told by the next digest."""
+        return incident in self._held
+
+    def tell(self, incident: IncidentId, channels: Iterable[str], now: Instant) -> None:
+        """The next digest is to speak of it."""
         for channel in channels:
-            self._opened.setdefault(channel, []).append(incident)
+            self._waiting.setdefault(channel, {})[incident] = None
+            self._held.add(incident)
         self._plan(now)
 
-    def ended(self, incident: IncidentId, channels: Iterable[str], now: Instant) -> bool:
-        """Take up the end of an incident that was told by digest; ``False`` if it was told by itself."""
-        if incident not in self._members:
-            return False
-        self._members.discard(incident)
-        for channel in channels:
-            self._ended.setdefault(channel, []).append(incident)
+    def tell_end(self, incident: IncidentId, now: Instant) -> None:
+        """The next digest is to speak of its end."""
+        self._ended[incident] = None
         self._plan(now)
-        return True
 
     def _plan(self, now: Instant) -> None:
         if self._next is None:
@@ -62,14 +62,17 @@ class Digest:
                 due = max(due, self._last + int(self.settings.digest_every * 1000))
             self._next = MonoMs(due)
 
+    @property
+    def next_due(self) -> MonoMs | None:
+        return self._next
+
     def due(self, now: Instant) -> bool:
         return self._next is not None and now.mono >= self._next
 
-    def take(self, now: Instant) -> dict[str, tuple[list[IncidentId], list[IncidentId]]]:
-        """What each channel is to hear: incidents opened and ended since the last digest."""
-        found = {
-            channel: (self._opened.get(channel, []), self._ended.get(channel, []))
-            for channel in {**self._opened, **self._ended}
-        }
-        self._opened, self._ended, self._next, self._last = {}, {}, None, now.mono
-        return found
+    def take(self, now: Instant) -> tuple[dict[str, list[IncidentId]], list[IncidentId]]:
+        """What each channel is to hear of, and what has ended since the last digest."""
+        waiting = {channel: list(incidents) for channel, incidents in self._waiting.items()}
+        ended = list(self._ended)
+        self._waiting, self._held, self._ended = {}, set(), {}
+        self._next, self._last = None, now.mono
+        return waiting, ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,30 @@ from monitor.notifiers.notice import DeviceLine, Notice, NoticeKind, RateLine
 
 WORST = 10
 """Devices named in a notice; the rest are counted."""
+AREAS = 10
+
+
+class ClockReading(Protocol):
+    """One clock of the contract as it stands."""
+
+    @property
+    def clock(self) -> str: ...
+
+    @property
+    def used_ms(self) -> int: ...
+
+    @property
+    def allowed_ms(self) -> int: ...
+
+
+class PauseLine(Protocol):
+    """Why the clocks stand still, and until when."""
+
+    @property
+    def cause(self) -> str: ...
+
+    @property
+    def ends(self) -> WallMs: ...
 
 
 class FleetView(Protocol):
@@ -63,7 +88,7 @@ def title_of(incident: Incident, fleet: FleetView) -> Title:
     gravest of its alerts."""
     lead = incident.lead()
     if lead.cause == "power_cut":
-        return Title(lead.cause, lead.subject, lead.place)
+        return _title_of_cut([a for a in incident.open_alerts() if a.cause == "power_cut"] or [lead])
     fallen = [a for a in incident.open_alerts() if a.device is not None and a.offline]
     if len(fallen) > 1:
         devices = [device for a in fallen if a.device and (device := fleet.device(a.device))]
@@ -75,6 +100,13 @@ def title_of(incident: Incident, fleet: FleetView) -> Title:
     return Title(lead.cause, lead.subject, lead.place)
 
 
+def _title_of_cut(cuts: list[Alert]) -> Title:
+    """Feeders before sites: that of the most devices, and the place if all are in one."""
+    widest = max(cuts, key=lambda a: len(a.offline))
+    places = {a.place for a in cuts}
+    return Title(widest.cause, widest.subject, widest.place if len(places) == 1 else "")
+
+
 def notice_of(
     incident: Incident,
     kind: NoticeKind,
@@ -82,6 +114,8 @@ def notice_of(
     fleet: FleetView,
     at: WallMs,
     detail: str = "",
+    clock: ClockReading | None = None,
+    pause: PauseLine | None = None,
 ) -> Notice:
     lead = incident.lead()
     alerts = incident.alerts.values() if kind is NoticeKind.RESOLVED else incident.open_alerts()
@@ -101,32 +135,52 @@ def notice_of(
         rates=tuple(_rate_line(a) for a in rates),
         devices=tuple(_lines(offline, fleet)),
         detail=detail or _detail(alerts, lead),
-        acked_by=incident.acked_by,
+        acked_by=incident.acked_by if incident.is_acknowledged(at) else "",
+        clock=clock.clock if clock else "",
+        used_ms=clock.used_ms if clock else 0,
+        allowed_ms=clock.allowed_ms if clock else 0,
+        paused=pause.cause if pause else "",
+        paused_until=pause.ends if pause else None,
     )
 
 
-def digest_notice(incidents: list[Incident], ended: int, fleet: FleetView, at: WallMs) -> Notice:
+def digest_notice(incidents: list[Incident], ended: list[Incident], fleet: FleetView, at: WallMs) -> Notice:
     """A storm in one message: how many incidents, where, and the worst."""
-    offline = list(dict.fromkeys(d for incident in incidents for d in offline_of(incident, fleet)))
-    areas = dict.fromkeys(device.area for d in offline if (device := fleet.device(d)) and device.area)
+    hit = {incident.id: offline_of(incident, fleet) for incident in incidents}
+    offline = list(dict.fromkeys(id_ for found in hit.values() for id_ in found))
+    areas = Counter(device.area for id_ in offline if (device := fleet.device(id_)) and device.area)
+    areas.update(_area_of(incident, fleet) for incident in ended)
+    areas.pop("", None)
+    worst = max(incidents or ended, key=lambda i: (i.severity, len(hit.get(i.id, ()))), default=None)
     return Notice(
         kind=NoticeKind.DIGEST,
-        severity=max((i.severity for i in incidents), default=Severity.INFO),
+        severity=worst.severity if worst else Severity.INFO,
         cause="storm",
-        subject="、".join(list(areas)[:5]) + ("…" if len(areas) > 5 else ""),
+        subject=worst.subject if worst else "",
+        place=worst.place if worst else "",
         at=at,
         since=min((i.since for i in incidents), default=None),
         offline=len(offline),
         devices=tuple(_lines(offline, fleet)),
         incidents=len(incidents),
-        ended=ended,
+        ended=len(ended),
+        areas=tuple(area for area, _ in areas.most_common(AREAS)),
     )
+
+
+def _area_of(incident: Incident, fleet: FleetView) -> str:
+    for alert in incident.alerts.values():
+        if alert.device is not None and (device := fleet.device(alert.device)):
+            return device.area
+    return ""
 
 
 def _counted(incident: Incident, lead: Alert, fleet: FleetView) -> int:
     """Of how many: the rate's scope, or the fallen device and all that hang on it."""
     if lead.rate is not None:
         return lead.rate.counted
+    if lead.cause == "power_cut":
+        return 0  # of how many devices is not the question: the area's rates stand beside it
     return sum(1 + fleet.size_behind(a.device) for a in incident.open_alerts() if a.device and a.offline)
 
 

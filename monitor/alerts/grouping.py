@@ -8,10 +8,11 @@ begin close together are one case.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
 
 from monitor.alerts.facts import FleetView
-from monitor.alerts.incident import Alert, Incident
+from monitor.alerts.incident import Alert, Fingerprint, Incident
 from monitor.alerts.routes import Routing
 from monitor.model import DeviceId, IncidentId, Instant, State
 from monitor.rules.online_rate import holds_without
@@ -29,31 +30,76 @@ def group_of(alert: Alert, routing: Routing | None) -> str:
     return " ".join([f"route {routing.index}", *parts])
 
 
-def home_of(
-    alert: Alert,
-    group: str,
-    incidents: Mapping[IncidentId, Incident],
-    by_device: Mapping[DeviceId, IncidentId],
-    fleet: FleetView,
-    now: Instant,
-) -> Incident | None:
-    """The open incident that the alert belongs to, or ``None``: it opens its own."""
-    if alert.cause == "power_cut":
-        # Feeders and sites that go dark together are one cut.
-        return next((i for i in incidents.values() if i.cause == "power_cut" and _is_young(i, now)), None)
-    if alert.rate is not None:
-        cause = _cause_of_breach(alert, by_device, fleet)
-        if cause is not None:
-            return incidents[cause]
-    elif alert.device is not None:
-        if alert.device in by_device:
-            return incidents[by_device[alert.device]]
-        for incident in incidents.values():
-            if _is_young(incident, now) and any(
-                alert.device in a.offline_set for a in incident.open_alerts()
-            ):
-                return incident
-    return next((i for i in incidents.values() if i.group == group and _is_young(i, now)), None)
+class Index:
+    """Which open incident has which alert, device and group."""
+
+    def __init__(self) -> None:
+        self.incidents: dict[IncidentId, Incident] = {}
+        self.by_alert: dict[Fingerprint, IncidentId] = {}
+        self.by_device: dict[DeviceId, IncidentId] = {}
+        self._by_group: dict[str, IncidentId] = {}
+        self._per_device: Counter[DeviceId] = Counter()
+        self._wide: dict[IncidentId, dict[Fingerprint, Alert]] = {}
+        """The open alerts about many devices: rates, power cuts."""
+
+    def add(self, incident: Incident) -> None:
+        self.incidents[incident.id] = incident
+        self._by_group[incident.group] = incident.id
+
+    def remove(self, incident: Incident) -> None:
+        del self.incidents[incident.id]
+        self._wide.pop(incident.id, None)
+        if self._by_group.get(incident.group) == incident.id:
+            del self._by_group[incident.group]
+
+    def add_alert(self, alert: Alert, incident: Incident) -> None:
+        self.by_alert[alert.fingerprint] = incident.id
+        if alert.device is not None:
+            self.by_device.setdefault(alert.device, incident.id)
+            self._per_device[alert.device] += 1
+        else:
+            self._wide.setdefault(incident.id, {})[alert.fingerprint] = alert
+
+    def remove_alert(self, alert: Alert, incident: Incident) -> None:
+        """The alert has ended, or moves to another incident."""
+        self.by_alert.pop(alert.fingerprint, None)
+        if alert.device is None:
+            wide = self._wide.get(incident.id, {})
+            wide.pop(alert.fingerprint, None)
+            if not wide:
+                self._wide.pop(incident.id, None)
+            return
+        self._per_device[alert.device] -= 1
+        if not self._per_device[alert.device]:
+            del self._per_device[alert.device]
+            self.by_device.pop(alert.device, None)
+
+    def home_of(self, alert: Alert, group: str, fleet: FleetView, now: Instant) -> Incident | None:
+        """The open incident that the alert belongs to, or ``None``: it opens its own."""
+        wide = [(self.incidents[id_], alerts.values()) for id_, alerts in self._wide.items()]
+        if alert.cause == "power_cut":
+            # Feeders and sites that go dark together are one cut.
+            for incident, alerts in wide:
+                if _is_young(incident, now) and any(other.cause == "power_cut" for other in alerts):
+                    return incident
+        elif alert.rate is not None:
+            cause = _cause_of_breach(alert, self.by_device, fleet)
+            if cause is not None:
+                return self.incidents[cause]
+            for incident, alerts in wide:
+                if any(o.cause == "power_cut" and _is_victim(alert, o.offline_set) for o in alerts):
+                    return incident
+        elif alert.device is not None:
+            if alert.device in self.by_device:
+                return self.incidents[self.by_device[alert.device]]
+            for incident, alerts in wide:
+                young = _is_young(incident, now)
+                # A power cut takes what its feeder loses however late: batteries last for hours.
+                if any((young or o.cause == "power_cut") and alert.device in o.offline_set for o in alerts):
+                    return incident
+        last = self._by_group.get(group)
+        incident_ = self.incidents[last] if last is not None else None
+        return incident_ if incident_ is not None and _is_young(incident_, now) else None
 
 
 def _cause_of_breach(
@@ -80,19 +126,23 @@ def _is_young(incident: Incident, now: Instant) -> bool:
     )
 
 
-def swallowed_by(incident: Incident, cut: Alert, incidents: Iterable[Incident]) -> list[Incident]:
-    """The untold incidents that are only about victims of the power cut."""
+def swallowed_by(incident: Incident, incidents: Iterable[Incident]) -> list[Incident]:
+    """The untold incidents that are only about victims of the incident's power cuts."""
+    dark: set[DeviceId] = set()
+    for cut in incident.open_alerts():
+        if cut.cause == "power_cut":
+            dark |= cut.offline_set
     return [
         other
         for other in incidents
         if other is not incident
         and not other.told
         and (alerts := other.open_alerts())
-        and all(_is_victim(alert, cut) for alert in alerts)
+        and all(_is_victim(alert, dark) for alert in alerts)
     ]
 
 
-def _is_victim(alert: Alert, cut: Alert) -> bool:
+def _is_victim(alert: Alert, dark: Set[DeviceId]) -> bool:
     if alert.device is not None:
-        return alert.device in cut.offline_set
-    return alert.rate is not None and holds_without(alert.rate, alert.offline, set(cut.offline))
+        return alert.device in dark
+    return alert.rate is not None and holds_without(alert.rate, alert.offline, dark)

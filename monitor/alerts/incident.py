@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,6 +35,7 @@ class Alert:
     detail: str = ""
     until: WallMs | None = None
     offline_set: frozenset[DeviceId] = frozenset()
+    _labels: dict[str, str] | None = None
 
     @staticmethod
     def of(signal: Signal) -> Alert:
@@ -53,7 +55,9 @@ class Alert:
         )
 
     def all_labels(self) -> dict[str, str]:
-        """What routes match on."""
+        """What routes, levels, silences and inhibition match on. Made once: not to be changed."""
+        if self._labels is not None:
+            return self._labels
         labels = {
             "rule": self.fingerprint.rule,
             "cause": self.cause,
@@ -62,6 +66,7 @@ class Alert:
             **dict(self.labels),
         }
         labels.pop("device", None)
+        self._labels = labels
         return labels
 
 
@@ -89,30 +94,47 @@ class Incident:
     """The group that it was opened for: route and labels."""
     receivers: tuple[str, ...]
     alerts: dict[Fingerprint, Alert] = field(default_factory=dict)
+    """All that it ever had; ``open`` are those that fire now."""
+    open: dict[Fingerprint, Alert] = field(default_factory=dict)
     resolved: WallMs | None = None
     acked_at: WallMs | None = None
     acked_by: str = ""
     ack_until: WallMs | None = None
     """The acknowledgement holds until then; ``None``: until the end."""
-    told: set[str] = field(default_factory=set)
-    """The channels that took (or still hold) a message about it."""
+    told: Counter[str] = field(default_factory=Counter)
+    """The channels that took (or still hold) a message about it, and how many."""
+    digested: set[str] = field(default_factory=set)
+    """The channels that heard of it in the digest of a storm only."""
     last_told: WallMs | None = None
     last_offline: int = 0
     """How many devices the last message spoke of."""
+    last_severity: Severity | None = None
+    """How grave the last message said it was."""
     last_progress: WallMs | None = None
-    steps_done: set[int] = field(default_factory=set)
-    """Rungs of the ladder that were taken."""
+    steps_done: set[tuple[str, int]] = field(default_factory=set)
+    """Rungs of the ladder that were taken: level and number."""
     # in memory only: what follows from the configuration and the clock
     pace: Pace = field(default_factory=Pace)
     level: LevelSettings | None = None
     held: str = ""
     """Why it is not told now."""
+    news: bool = False
+    """It has grown since the last message."""
     joined_last: MonoMs | None = None
     next_notice: MonoMs | None = None
     last_notice: MonoMs | None = None
 
+    def add(self, alert: Alert) -> None:
+        self.alerts[alert.fingerprint] = alert
+        if alert.until is None:
+            self.open[alert.fingerprint] = alert
+
+    def end(self, alert: Alert, at: WallMs) -> None:
+        alert.until = at
+        self.open.pop(alert.fingerprint, None)
+
     def open_alerts(self) -> list[Alert]:
-        return [alert for alert in self.alerts.values() if alert.until is None]
+        return list(self.open.values())
 
     def is_acknowledged(self, now: WallMs) -> bool:
         return self.acked_at is not None and (self.ack_until is None or now < self.ack_until)
@@ -120,5 +142,5 @@ class Incident:
     def lead(self) -> Alert:
         """The alert that names the incident: a power cut, else a device's before a rate's, the gravest, the
         first."""
-        alerts = self.open_alerts() or list(self.alerts.values())
+        alerts = (self.open or self.alerts).values()
         return min(alerts, key=lambda a: (a.cause != "power_cut", a.rate is not None, -a.severity, a.since))

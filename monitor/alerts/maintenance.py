@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from monitor.alerts.calendar import working_days_between
-from monitor.model import Device, WallMs
+from monitor.model import WallMs
 from monitor.select import DeviceSelector
-from monitor.settings import Duration, Section
+from monitor.settings import Duration, Section, known_zone
 
 NOTICE_WORKING_DAYS = 2
 """How far ahead the contract wants planned stops announced."""
@@ -62,6 +62,11 @@ class MaintenanceSettings(Section):
             raise ValueError(f"ends at {self.end}, before it begins at {self.begin}")
         return self
 
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        return known_zone(name)
+
     @property
     def zone(self) -> tzinfo:
         return ZoneInfo(self.timezone)
@@ -71,7 +76,7 @@ class MaintenanceSettings(Section):
         moment = datetime.fromtimestamp(at / 1000, self.zone)
         for begin, end in self._candidates(moment):
             if begin <= moment < end:
-                return WallMs(int(begin.timestamp() * 1000)), WallMs(int(end.timestamp() * 1000))
+                return _ms((begin, end))
         return None
 
     def _candidates(self, moment: datetime) -> list[tuple[datetime, datetime]]:
@@ -92,13 +97,28 @@ class MaintenanceSettings(Section):
     def announced_in_time(self, at: WallMs) -> bool:
         """Whether the window open at that moment was announced two working days ahead."""
         span = self.span_at(at)
-        if span is None or self.announced is None:
+        return span is not None and self.announced_before(span)
+
+    def next_span(self, at: WallMs) -> tuple[WallMs, WallMs] | None:
+        """The window that is open then, else the next to begin within a week or so; ``None``: no more."""
+        if (now := self.span_at(at)) is not None:
+            return now
+        moment = datetime.fromtimestamp(at / 1000, self.zone)
+        ahead = [moment + timedelta(days=days) for days in range(1, 9)] if self.weekdays else [moment]
+        spans = {span for then in (moment, *ahead) for span in self._candidates(then)}
+        coming = sorted(begin_end for begin_end in spans if begin_end[0] > moment)
+        return _ms(coming[0]) if coming else None
+
+    def announced_before(self, span: tuple[WallMs, WallMs]) -> bool:
+        """Whether that window is announced two working days ahead."""
+        if self.announced is None:
             return False
         begins = datetime.fromtimestamp(span[0] / 1000, self.zone).date()
         return working_days_between(self.announced, begins) >= NOTICE_WORKING_DAYS
 
-    def covers(self, device: Device, at: WallMs) -> bool:
-        return self.span_at(at) is not None and self.select.selects(device)
+
+def _ms(span: tuple[datetime, datetime]) -> tuple[WallMs, WallMs]:
+    return WallMs(int(span[0].timestamp() * 1000)), WallMs(int(span[1].timestamp() * 1000))
 
 
 def _in_zone(moment: datetime, zone: tzinfo) -> datetime:

@@ -47,6 +47,11 @@ class Policy:
             found.update(dict.fromkeys(self.receivers.get(member, ())))
         return list(found)
 
-    def level_of(self, alert: Alert) -> LevelSettings | None:
-        labels = alert.all_labels()
-        return next((level for level in self.levels if level.match.matches(labels)), None)
+    def level_of(self, alerts: Iterable[Alert]) -> LevelSettings | None:
+        """The level of an incident of these alerts: the first that any of them matches."""
+        labels = [alert.all_labels() for alert in alerts]
+        return next((level for level in self.levels if any(map(level.match.matches, labels))), None)
+
+    def graver(self, one: LevelSettings | None, other: LevelSettings | None) -> LevelSettings | None:
+        """Whichever of the two stands first in the configuration."""
+        return next((level for level in self.levels if level is one or level is other), None)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from typing import Self
+from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from monitor.alerts.calendar import is_working_day
 from monitor.model import WallMs
-from monitor.settings import Section
+from monitor.settings import Section, known_zone
 
 
 class OverrideSettings(Section):
@@ -44,6 +44,11 @@ class RosterSettings(Section):
     overrides: tuple[OverrideSettings, ...] = ()
     timezone: str = "Asia/Shanghai"
 
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        return known_zone(name)
+
     @model_validator(mode="after")
     def _overrides_do_not_overlap(self) -> Self:
         ordered = sorted(self.overrides, key=lambda o: o.begin)
@@ -72,3 +77,30 @@ class RosterSettings(Section):
             return self.holidays
         turn = (day - self.first_day).days // self.turn_days
         return self.members[turn % len(self.members)]
+
+    def turns(self, at: WallMs, days: int) -> list[Turn]:
+        """Who is on duty now, and who takes over when, in the days to come."""
+        zone = ZoneInfo(self.timezone)
+        first = datetime.fromtimestamp(at / 1000, zone).date()
+        moments = {WallMs(at)}
+        for ahead in range(days + 1):
+            moments.add(_ms(datetime.combine(first + timedelta(days=ahead), self.handover), zone))
+        for override in self.overrides:
+            moments.update((_ms(override.begin, zone), _ms(override.end, zone)))
+        turns: list[Turn] = []
+        for moment in sorted(m for m in moments if at <= m <= at + days * 86_400_000):
+            member = self.on_duty(moment)
+            if not turns or turns[-1].member != member:
+                turns.append(Turn(member, moment))
+        return turns
+
+
+class Turn(NamedTuple):
+    """From ``begins`` on this receiver is on duty."""
+
+    member: str
+    begins: WallMs
+
+
+def _ms(local: datetime, zone: ZoneInfo) -> WallMs:
+    return WallMs(int(local.replace(tzinfo=zone).timestamp() * 1000))

@@ -33,6 +33,8 @@ class StepSettings(Section):
     receivers: tuple[str, ...] = Field(min_length=1)
     note: str = ""
     """Added to the message, for example "replace with the same type"."""
+    despite_ack: bool = False
+    """Taken even while somebody has acknowledged: for reminders that work takes too long."""
 
     @field_validator("after")
     @classmethod

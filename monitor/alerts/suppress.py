@@ -6,7 +6,7 @@ gone and the incident is still open, it is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from monitor.alerts.incident import Alert
@@ -18,7 +18,8 @@ from monitor.settings import Section
 
 
 class InhibitSettings(Section):
-    """One ``[[inhibit]]``: while an alert matches ``source``, those that match ``target`` are not told."""
+    """One ``[[inhibit]]``: while an alert matches ``source``, those that match ``target`` are not told. An
+    alert that matches both is not kept back by others that do, so that no two keep each other back."""
 
     source: Selector
     target: Selector
@@ -42,6 +43,16 @@ class Silence:
 
 
 @dataclass(slots=True)
+class _Now:
+    """What holds at one moment, worked out once for all incidents that are looked at then."""
+
+    at: WallMs
+    silences: list[Silence]
+    windows: list[MaintenanceSettings]
+    sources: list[list[Alert]] | None = None
+
+
+@dataclass(slots=True)
 class Gate:
     """What may be told now."""
 
@@ -49,61 +60,84 @@ class Gate:
     maintenance: Sequence[MaintenanceSettings]
     device: Callable[[DeviceId], Device | None]
     silences: dict[int, Silence] = field(default_factory=dict)
+    _now: _Now | None = None
 
-    def closed_for(self, alerts: Sequence[Alert], everything: Iterable[Alert], at: WallMs) -> str:
-        """Why an incident of these open alerts is not told now; empty when it may be."""
+    def changed(self) -> None:
+        """Silences or settings are not what they were."""
+        self._now = None
+
+    def closed_for(
+        self, alerts: Sequence[Alert], everything: Callable[[], Iterable[Alert]], at: WallMs
+    ) -> str:
+        """Why an incident of these open alerts is not told now; empty when it may be. ``everything``: all
+        open alerts, asked for when there is something to inhibit."""
         if not alerts or not (self.inhibits or self.maintenance or self.silences):
             return ""
-        all_alerts = list(everything) if self.inhibits else []
+        now = self._now
+        if now is None or now.at != at:
+            now = self._now = _Now(
+                at,
+                [s for s in self.silences.values() if s.begins <= at < s.ends],
+                [window for window in self.maintenance if window.span_at(at) is not None],
+            )
         reason = ""
         for alert in alerts:
-            reason = self._held(alert, all_alerts, at)
+            reason = self._held(alert, everything, now)
             if not reason:
                 return ""
         return reason
 
-    def _held(self, alert: Alert, everything: Sequence[Alert], at: WallMs) -> str:
-        for silence in self.silences.values():
-            if silence.covers(alert, at):
+    def _held(self, alert: Alert, everything: Callable[[], Iterable[Alert]], now: _Now) -> str:
+        if self._inhibited(alert, everything, now):
+            return "inhibited by a graver alert"
+        for window in now.windows:
+            if self._is_work(window, alert):
+                late = "" if window.announced_in_time(now.at) else " (not announced in time)"
+                return f"maintenance: {window.name}{late}"
+        for silence in now.silences:
+            if silence.covers(alert, now.at):
                 return f"silence {silence.id} by {silence.author}: {silence.reason}"
-        if window := self._in_maintenance(alert, at):
-            return f"maintenance: {window}"
-        labels = alert.all_labels()
-        for rule in self.inhibits:
-            if rule.target.matches(labels) and self._inhibited(rule, alert, labels, everything):
-                return "inhibited by a graver alert"
         return ""
 
-    def _inhibited(
-        self,
-        rule: InhibitSettings,
-        alert: Alert,
-        labels: Mapping[str, str],
-        everything: Sequence[Alert],
-    ) -> bool:
-        for other in everything:
-            if other.fingerprint == alert.fingerprint or other.until is not None:
+    def _inhibited(self, alert: Alert, everything: Callable[[], Iterable[Alert]], now: _Now) -> bool:
+        labels = alert.all_labels()
+        for number, rule in enumerate(self.inhibits):
+            if not rule.target.matches(labels):
                 continue
-            theirs = other.all_labels()
-            if rule.source.matches(theirs) and all(
-                labels.get(label) == theirs.get(label) for label in rule.equal
-            ):
-                return True
+            if now.sources is None:
+                now.sources = self._sources(everything())
+            is_source = rule.source.matches(labels)
+            for other in now.sources[number]:
+                theirs = other.all_labels()
+                if other.fingerprint == alert.fingerprint or other.until is not None:
+                    continue
+                if is_source and rule.target.matches(theirs):
+                    continue
+                if all(labels.get(label) == theirs.get(label) for label in rule.equal):
+                    return True
         return False
 
-    def _in_maintenance(self, alert: Alert, at: WallMs) -> str:
-        for window in self.maintenance:
-            if window.span_at(at) is None:
-                continue
-            if alert.rate is not None:
-                # A breach that would be none without the devices being worked on is the work's.
-                worked_on = {id_ for id_ in alert.offline if self._covers(window, id_, at)}
-                if worked_on and holds_without(alert.rate, alert.offline, worked_on):
-                    return window.name
-            elif alert.device is not None and self._covers(window, alert.device, at):
-                return window.name
-        return ""
+    def _sources(self, everything: Iterable[Alert]) -> list[list[Alert]]:
+        """For each inhibition the alerts that bring it about."""
+        found: list[list[Alert]] = [[] for _ in self.inhibits]
+        for alert in everything:
+            labels = alert.all_labels()
+            for number, rule in enumerate(self.inhibits):
+                if rule.source.matches(labels):
+                    found[number].append(alert)
+        return found
 
-    def _covers(self, window: MaintenanceSettings, id_: DeviceId, at: WallMs) -> bool:
+    def _is_work(self, window: MaintenanceSettings, alert: Alert) -> bool:
+        if alert.device is not None:
+            return self._covers(window, alert.device)
+        worked_on = {id_ for id_ in alert.offline if self._covers(window, id_)}
+        if not worked_on:
+            return False
+        if alert.rate is not None:
+            # A breach that would be none without the devices being worked on is the work's.
+            return holds_without(alert.rate, alert.offline, worked_on)
+        return len(worked_on) == len(alert.offline)
+
+    def _covers(self, window: MaintenanceSettings, id_: DeviceId) -> bool:
         device = self.device(id_)
         return device is not None and window.select.selects(device)

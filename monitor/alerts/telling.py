@@ -1,21 +1,23 @@
 """Telling: which channels hear what of an incident, and when.
 
-First message, changes, repetitions, the ladder of escalation and its clocks, progress for the customer, and
-the end. Whoever was told that something broke is told that it ended. What is held back (silence, maintenance,
-inhibition) is told later if it is still so; the end is never held back.
+First message, changes, repetitions, the ladder of escalation, progress for the customer, and the end. Whoever
+was told that something broke is told that it ended. What is held back (silence, maintenance, inhibition) is
+told later if it is still so; the end is never held back.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from monitor.alerts.digest import Digest
 from monitor.alerts.facts import FleetView, digest_notice, notice_of, offline_of
 from monitor.alerts.incident import Alert, Incident
+from monitor.alerts.ladder import Reading, read_clock, rungs
 from monitor.alerts.output import Output
+from monitor.alerts.pauses import Pause, Pauses
 from monitor.alerts.policy import Policy
-from monitor.alerts.service import Span, due_at
+from monitor.alerts.service import ClockName
 from monitor.alerts.suppress import Gate
 from monitor.model import DeviceId, IncidentId, Instant, MonoMs, WallMs
 from monitor.notifiers.notice import Notice, NoticeKind, OutboxEntry
@@ -43,15 +45,22 @@ class Teller:
         self._due: list[tuple[MonoMs, IncidentId]] = []
         self.gate = Gate(policy.inhibits, policy.maintenance, fleet.device)
         self.digest = Digest(policy.storm)
-        self.pauses: Callable[[Incident], Sequence[Span]] = lambda incident: ()
-        """The exclusions that stop an incident's clocks."""
+        self.pauses = Pauses(fleet)
 
-    def reload(self, policy: Policy) -> None:
+    def reload(self, policy: Policy, now: Instant) -> None:
         self._policy = policy
         self.gate.inhibits, self.gate.maintenance = policy.inhibits, policy.maintenance
+        self.gate.changed()
         self.digest.settings = policy.storm
         for incident in self._incidents.values():
-            incident.level = policy.level_of(incident.lead())
+            incident.level = policy.level_of(incident.open_alerts())
+        self.review(now)
+
+    def review(self, now: Instant) -> None:
+        """Levels or pauses have changed: what is due is worked out anew."""
+        for incident in self._incidents.values():
+            if incident.last_notice is not None:
+                self._schedule_next(incident, now)
 
     # ---------------------------------------------------------------- when
 
@@ -61,16 +70,16 @@ class Teller:
 
     def restored(self, incident: Incident, now: Instant) -> None:
         """Go on where the last run stopped."""
-        if incident.last_told is None:
-            self.schedule(incident, int(incident.pace.group_wait * 1000), now)
+        if incident.last_told is None and not incident.told:
+            self.opened(incident, now)
             return
-        ago = max(0, now.wall - incident.last_told)
+        ago = max(0, now.wall - incident.last_told) if incident.last_told is not None else 0
         incident.last_notice = MonoMs(now.mono - ago)
-        self.schedule(incident, max(0, int(incident.pace.repeat_interval * 1000) - ago), now)
-        self._schedule_ladder(incident, now)
+        self._schedule_next(incident, now)
 
     def changed(self, incident: Incident, now: Instant) -> None:
         """Something to add: not before ``group_interval`` after the last message."""
+        incident.news = True
         if incident.last_notice is not None:
             due = incident.last_notice + int(incident.pace.group_interval * 1000)
             self.schedule(incident, max(0, due - now.mono), now)
@@ -81,6 +90,12 @@ class Teller:
             incident.next_notice = due
             heapq.heappush(self._due, (due, incident.id))
 
+    def wait_anew(self, incident: Incident, now: Instant) -> None:
+        """What nobody has heard of yet turns out to be something else: it may still be growing."""
+        if incident.last_notice is None:
+            incident.next_notice = None
+            self.schedule(incident, int(incident.pace.group_wait * 1000), now)
+
     def on_tick(self, now: Instant) -> None:
         while self._due and self._due[0][0] <= now.mono:
             due, id_ = heapq.heappop(self._due)
@@ -89,78 +104,123 @@ class Teller:
                 incident.next_notice = None
                 self._look(incident, now)
         if self.digest.due(now):
+            if self.digest.storming(now):
+                # Those that still gather are of the same storm: one digest speaks of all.
+                for incident in [i for i in self._incidents.values() if i.last_notice is None]:
+                    self._look(incident, now)
             self._tell_digest(now)
+
+    def idle_until(self) -> MonoMs | None:
+        """There is nothing to tell before then, unless something changes."""
+        dues = [
+            due for due in (self._due[0][0] if self._due else None, self.digest.next_due) if due is not None
+        ]
+        return min(dues, default=None)
 
     def _look(self, incident: Incident, now: Instant) -> None:
         """Whatever is due for this incident now."""
         alerts = incident.open_alerts()
         if not alerts:
             return  # it is about to be resolved
-        incident.held = self.gate.closed_for(alerts, self._all_alerts(), now.wall)
-        if incident.held:
+        held = self.gate.closed_for(alerts, self._all_alerts, now.wall)
+        if held != incident.held:
+            self._event(incident.id, now, "held back" if held else "no longer held back", held)
+            incident.held = held
+        if held:
             self.schedule(incident, _LOOK_AGAIN_MS, now)
             return
-        self._tell(incident, now)
-        self._climb(incident, now)
-        self._report_progress(incident, now)
+        offline = offline_of(incident, self._fleet)
+        self._tell(incident, offline, now)
+        self._climb(incident, offline, now)
+        self._report_progress(incident, offline, now)
         self._schedule_next(incident, now)
 
     def _all_alerts(self) -> Iterable[Alert]:
         return (alert for incident in self._incidents.values() for alert in incident.open_alerts())
 
     def _schedule_next(self, incident: Incident, now: Instant) -> None:
+        """The next moment at which there may be something to tell."""
+        dues = [rung.due for rung in rungs(incident, now.wall, self.pauses.of(incident))]
+        if incident.level is not None and incident.level.progress is not None:
+            dues.append(self._progress_due(incident, incident.level.progress))
+        if incident.is_acknowledged(now.wall) and incident.ack_until is not None:
+            dues.append(incident.ack_until)
+        waits = [due - now.wall for due in dues]
         if incident.last_notice is not None:
-            due = incident.last_notice + int(incident.pace.repeat_interval * 1000)
-            self.schedule(incident, max(_LOOK_AGAIN_MS, due - now.mono), now)
-        self._schedule_ladder(incident, now)
+            since = now.mono - incident.last_notice
+            if not incident.is_acknowledged(now.wall):
+                waits.append(int(incident.pace.repeat_interval * 1000) - since)
+            if incident.news:
+                waits.append(int(incident.pace.group_interval * 1000) - since)
+        if waits:
+            self.schedule(incident, max(_LOOK_AGAIN_MS, min(waits)), now)
 
     # ---------------------------------------------------------------- what
 
-    def _tell(self, incident: Incident, now: Instant) -> None:
+    def _tell(self, incident: Incident, offline: list[DeviceId], now: Instant) -> None:
         """Tell those who have not been told yet, and the others what has changed or still is."""
-        offline = offline_of(incident, self._fleet)
         first = incident.last_notice is None
-        last = incident.last_notice if incident.last_notice is not None else now.mono
-        changed = (
-            len(offline) > incident.last_offline and now.mono - last >= incident.pace.group_interval * 1000
-        )
-        repeat = (
-            not incident.is_acknowledged(now.wall) and now.mono - last >= incident.pace.repeat_interval * 1000
-        )
+        since = now.mono - incident.last_notice if incident.last_notice is not None else 0
+        grown = len(offline) > incident.last_offline and since >= incident.pace.group_interval * 1000
+        graver = incident.last_severity is not None and incident.severity > incident.last_severity
+        changed = not first and (grown or graver)
+        repeat = not incident.is_acknowledged(now.wall) and since >= incident.pace.repeat_interval * 1000
+        storm = self.digest.storming(now) if first else self._is_stormy(incident)
         channels = self._policy.channels(incident.receivers, now.wall)
         new = [channel for channel in channels if channel not in incident.told]
-        if first and new and self.digest.storming(now):
-            self.digest.opened(incident.id, new, now)
-            incident.told.update(new)
-            self._out().records.extend(Told(incident.id, channel) for channel in new)
-        else:
-            for channel in new:
-                self.queue(incident, NoticeKind.OPENED, channel, offline, now)
-        if not first and (changed or repeat):
+        self._say(incident, NoticeKind.OPENED, new, offline, now, storm=storm)
+        if changed or repeat:
             kind = NoticeKind.CHANGED if changed else NoticeKind.REPEATED
-            for channel in channels:
-                if channel not in new:
-                    self.queue(incident, kind, channel, offline, now)
+            again = [channel for channel in channels if channel not in new]
+            self._say(incident, kind, again, offline, now, storm=storm)
         if first or changed or repeat:
             incident.last_notice, incident.last_told = now.mono, now.wall
             incident.last_offline = max(incident.last_offline, len(offline))
+            incident.last_severity = incident.severity
+        if since >= incident.pace.group_interval * 1000:
+            incident.news = False
 
-    def tell_end(self, incident: Incident, now: Instant) -> None:
-        for channel in sorted(incident.told):
-            self.queue(incident, NoticeKind.RESOLVED, channel, [], now)
+    def _is_stormy(self, incident: Incident) -> bool:
+        """It was, or is about to be, told by digest: so is all that follows."""
+        return bool(incident.digested) or self.digest.holds(incident.id)
 
-    def queue(
+    def _say(
         self,
         incident: Incident,
         kind: NoticeKind,
-        channel: str,
+        channels: Iterable[str],
         offline: list[DeviceId],
         now: Instant,
+        *,
+        storm: bool = False,
         detail: str = "",
+        clock: Reading | None = None,
     ) -> None:
-        incident.told.add(channel)
-        notice = notice_of(incident, kind, offline, self._fleet, now.wall, detail)
-        self._put(notice, channel, incident.id, now)
+        channels = list(channels)
+        if storm:
+            self.digest.tell(incident.id, channels, now)
+            return
+        if not channels:
+            return
+        pause = self._pause(incident, now.wall) if kind is not NoticeKind.RESOLVED else None
+        notice = notice_of(incident, kind, offline, self._fleet, now.wall, detail, clock, pause)
+        for channel in channels:
+            incident.told[channel] += 1
+            incident.digested.discard(channel)
+            self._put(notice, channel, incident.id, now)
+
+    def _pause(self, incident: Incident, at: WallMs) -> Pause | None:
+        if incident.level is None:
+            return None
+        open_now = [p for p in self.pauses.of(incident) if p.begins <= at < p.ends]
+        return max(open_now, key=lambda p: p.ends, default=None)
+
+    def tell_end(self, incident: Incident, now: Instant, *, by_digest: bool = False) -> None:
+        """Whoever was told hears the end; with ``by_digest`` a digest has told those who knew it from one."""
+        told = {channel for channel, count in incident.told.items() if count > 0}
+        if by_digest:
+            told -= incident.digested
+        self._say(incident, NoticeKind.RESOLVED, sorted(told), [], now)
 
     def _put(self, notice: Notice, channel: str, incident: IncidentId | None, now: Instant) -> None:
         entry = OutboxEntry(self._next_message, channel, notice, now.wall)
@@ -173,62 +233,54 @@ class Teller:
 
     # ---------------------------------------------------------------- the ladder
 
-    def _climb(self, incident: Incident, now: Instant) -> None:
-        """Every rung of the ladder that is due and not yet taken."""
-        level = incident.level
-        if level is None or incident.is_acknowledged(now.wall):
-            return
-        for index, step in enumerate(level.steps):
-            if index in incident.steps_done or self._step_due(incident, index, now) > now.wall:
-                continue
-            incident.steps_done.add(index)
-            self._event(incident.id, now, "escalated", f"{index} {step.after} {', '.join(step.receivers)}")
-            offline = offline_of(incident, self._fleet)
-            for channel in self._policy.channels(step.receivers, now.wall):
-                self.queue(incident, NoticeKind.ESCALATED, channel, offline, now, step.note)
+    def _climb(self, incident: Incident, offline: list[DeviceId], now: Instant) -> None:
+        """Every rung of the ladder that is due and not yet taken; of several for one channel, the last."""
+        due = [r for r in rungs(incident, now.wall, self.pauses.of(incident)) if r.due <= now.wall]
+        last_for: dict[str, int] = {}
+        for rung in due:
+            incident.steps_done.add(rung.key)
+            receivers = ", ".join(rung.step.receivers)
+            self._event(
+                incident.id,
+                now,
+                "escalated",
+                f"{rung.level} #{rung.number} at {rung.step.after}: {receivers}",
+            )
+            for channel in self._policy.channels(rung.step.receivers, now.wall):
+                if not rung.at_once or not (channel in incident.told or self.digest.holds(incident.id)):
+                    last_for[channel] = rung.number
+        for rung in due:
+            channels = [channel for channel, index in last_for.items() if index == rung.number]
+            kind = NoticeKind.OPENED if rung.at_once else NoticeKind.ESCALATED
+            clock = None if rung.at_once else self._read(incident, rung.step.clock, now)
+            storm = self._is_stormy(incident)
+            self._say(incident, kind, channels, offline, now, storm=storm, detail=rung.step.note, clock=clock)
 
-    def _step_due(self, incident: Incident, index: int, now: Instant) -> WallMs:
-        if incident.level is None:
-            return now.wall
-        step = incident.level.steps[index]
-        needed = step.at_ms(incident.level.allowed_s(step.clock))
-        return due_at(incident.opened, needed, now.wall, self.pauses(incident))
-
-    def _schedule_ladder(self, incident: Incident, now: Instant) -> None:
-        level = incident.level
-        if level is None:
-            return
-        dues = [
-            self._step_due(incident, index, now)
-            for index in range(len(level.steps))
-            if index not in incident.steps_done
-        ]
-        if incident.is_acknowledged(now.wall):
-            dues = [incident.ack_until] if incident.ack_until is not None and dues else []
-        if level.progress is not None:
-            dues.append(self._progress_due(incident, level.progress))
-        if dues:
-            self.schedule(incident, max(_LOOK_AGAIN_MS, min(dues) - now.wall), now)
+    def _read(self, incident: Incident, clock: ClockName, now: Instant) -> Reading | None:
+        return read_clock(incident, clock, now.wall, self.pauses.of(incident))
 
     def _progress_due(self, incident: Incident, every_s: float) -> WallMs:
         last = incident.last_progress if incident.last_progress is not None else incident.opened
         return WallMs(last + int(every_s * 1000))
 
-    def _report_progress(self, incident: Incident, now: Instant) -> None:
+    def _report_progress(self, incident: Incident, offline: list[DeviceId], now: Instant) -> None:
         """The customer hears how a severe incident stands."""
         level = incident.level
         if level is None or level.progress is None or self._progress_due(incident, level.progress) > now.wall:
             return
         incident.last_progress = now.wall
-        offline = offline_of(incident, self._fleet)
-        for channel in self._policy.channels(level.progress_to, now.wall):
-            self.queue(incident, NoticeKind.PROGRESS, channel, offline, now)
+        channels = self._policy.channels(level.progress_to, now.wall)
+        clock = self._read(incident, ClockName.REPAIR, now)
+        storm = self._is_stormy(incident)
+        self._say(incident, NoticeKind.PROGRESS, channels, offline, now, storm=storm, clock=clock)
 
     # ---------------------------------------------------------------- storms
 
     def end_in_digest(self, incident: Incident, now: Instant) -> bool:
         """Whether the end of the incident is told by the storm's digest; it stays open until that."""
-        return self.digest.ended(incident.id, incident.told, now)
+        if incident.digested:
+            self.digest.tell_end(incident.id, now)
+        return bool(incident.digested)
 
     def take_ended(self) -> list[IncidentId]:
         """Incidents whose end a digest has just told."""
@@ -236,11 +288,24 @@ class Teller:
         return ended
 
     def _tell_digest(self, now: Instant) -> None:
-        for channel, (opened, ended) in self.digest.take(now).items():
-            self._ended.extend(ended)
-            mentioned = [self._incidents[id_] for id_ in opened if id_ in self._incidents]
-            if mentioned or ended:
-                self._put(digest_notice(mentioned, len(ended), self._fleet, now.wall), channel, None, now)
+        waiting, over = self.digest.take(now)
+        ended = [i for id_ in over if (i := self._incidents.get(id_)) and not i.open_alerts()]
+        heard = dict.fromkeys(channel for incident in ended for channel in sorted(incident.digested))
+        for channel in dict.fromkeys([*waiting, *heard]):
+            opened = [
+                incident
+                for id_ in waiting.get(channel, ())
+                if (incident := self._incidents.get(id_)) and incident.open_alerts()
+            ]
+            closed = [incident for incident in ended if channel in incident.digested]
+            if opened or closed:
+                self._put(digest_notice(opened, closed, self._fleet, now.wall), channel, None, now)
+            for incident in opened:
+                if channel not in incident.told:
+                    incident.told[channel] += 1
+                    incident.digested.add(channel)
+                    self._out().records.append(Told(incident.id, channel))
+        self._ended.extend(incident.id for incident in ended)
 
     def _event(self, id_: IncidentId, now: Instant, kind: str, text: str) -> None:
         self._out().records.append(IncidentEvent(id_, now.wall, kind, "", text))

@@ -18,6 +18,7 @@ from monitor.model import IncidentId, WallMs
 
 _BODY = struct.Struct("!BQQ8s")
 _SIGNATURE = 16
+_KEY = 32
 _VERSION = 1
 
 
@@ -33,12 +34,20 @@ class Tokens:
 
     @classmethod
     def of_file(cls, path: Path) -> Tokens:
-        """The key in that file; made on first use, readable by us alone."""
+        """The key in that file; made on first use, whole or not at all, readable by us alone."""
         if not path.exists():
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            new = path.with_suffix(".new")
+            new.unlink(missing_ok=True)
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
-                file.write(os.urandom(32))
-        return cls(path.read_bytes())
+                file.write(os.urandom(_KEY))
+                file.flush()
+                os.fsync(file.fileno())
+            new.rename(path)
+        key = path.read_bytes()
+        if len(key) < _KEY:
+            raise TokenError(f"{path}: no key of {_KEY} bytes; remove the file, and a new one is made")
+        return cls(key)
 
     def issue(self, incident: IncidentId, ends: WallMs) -> str:
         body = _BODY.pack(_VERSION, incident, ends, self._nonce())

@@ -5,21 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from monitor.settings import Section
+from monitor.settings import Section, known_zone
 from monitor.uplink import UplinkSettings
 from monitor.words import Language
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f'no time zone is called "{name}"; write for example "Asia/Shanghai"') from None
-    return name
 
 
 class LogFormat(StrEnum):
@@ -48,7 +40,7 @@ class DaemonSettings(Section):
 
     language: Language = Language.ZH_CN
     """The language of messages to people."""
-    timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    timezone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
     """The time zone in which people read times, by its IANA name."""
     state_dir: Path = Path("/var/lib/camwatch")
     """Where the ledger and the sink's spool are kept."""

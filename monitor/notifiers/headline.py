@@ -30,6 +30,9 @@ BROKEN = {
     "sink": N_("The monitoring system cannot store measurements"),
     "channel": N_("Messages through channel {subject} are not delivered"),
     "clock": N_("The monitoring system's clock was changed"),
+    "overrun": N_("The monitoring system cannot keep pace: checks are late"),
+    "power_cut": N_("Probable power cut: {subject}"),
+    "storm": N_("Many alerts at once"),
     "test": N_("Test message, please ignore"),
 }
 
@@ -46,6 +49,9 @@ _MENDED = {
     "sink": N_("The monitoring system stores measurements again"),
     "channel": N_("Messages through channel {subject} are delivered again"),
     "clock": N_("The monitoring system's clock is right again"),
+    "overrun": N_("The monitoring system keeps pace again"),
+    "power_cut": N_("Power is back: {subject}"),
+    "storm": N_("The alerts are over"),
 }
 
 _REASONS: dict[str, str] = {
@@ -87,6 +93,12 @@ def status_word(words: Words, notice: Notice) -> str:
             return words.text("{severity}, still open", severity=severity)
         case NoticeKind.CHANGED:
             return words.text("{severity}, changed", severity=severity)
+        case NoticeKind.ESCALATED:
+            return words.text("{severity}, escalated: time is running out", severity=severity)
+        case NoticeKind.PROGRESS:
+            return words.text("{severity}, progress", severity=severity)
+        case NoticeKind.DIGEST:
+            return words.text("Digest")
     return severity
 
 
@@ -117,10 +129,30 @@ def headline(words: Words, notice: Notice) -> str:
         return words.many(
             "{subject}: {n} device offline", "{subject}: {n} devices offline", notice.offline, subject=subject
         )
+    if notice.cause == "storm" and (notice.incidents or notice.ended):
+        return _storm(words, notice)
+    if notice.cause == "power_cut" and notice.offline > 1 and not over:
+        return words.many(
+            "Probable power cut: {subject}, {n} device offline at once; once confirmed it can be excluded",
+            "Probable power cut: {subject}, {n} devices offline at once; once confirmed it can be excluded",
+            notice.offline,
+            subject=subject,
+        )
     text = (_MENDED if over else BROKEN).get(notice.cause)
     if text is None:
         return f"{subject} {clean(notice.cause, NAME)}"
     return words.text(text, subject=subject)
+
+
+def _storm(words: Words, notice: Notice) -> str:
+    parts = []
+    if notice.incidents:
+        parts.append(words.many("{n} incident open", "{n} incidents open", notice.incidents))
+    if notice.ended:
+        parts.append(words.many("{n} incident over", "{n} incidents over", notice.ended))
+    if notice.offline:
+        parts.append(words.many("{n} device offline", "{n} devices offline", notice.offline))
+    return words.text(", ").join(parts)
 
 
 def percent(rate: RateLine) -> str:

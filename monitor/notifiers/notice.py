@@ -59,7 +59,8 @@ class Notice:
     severity: Severity
     cause: str
     """What it is about, from a closed list that templates word: ``device_down``, ``online_rate``,
-    ``threshold``, ``blind``, ``ledger``, ``sink``, ``channel``, ``clock``, ``test`` …"""
+    ``threshold``, ``power_cut``, ``storm``, ``blind``, ``ledger``, ``sink``, ``channel``, ``clock``,
+    ``overrun``, ``test`` …"""
     subject: str
     """The name of what broke: a device, a site, an area."""
     at: WallMs
@@ -78,8 +79,17 @@ class Notice:
     """Free words where no field fits (a threshold's value, our own trouble)."""
     acked_by: str = ""
     incidents: int = 0
-    """For a digest: how many incidents opened; ``ended`` how many ended."""
+    """For a digest: how many incidents it speaks of; ``ended`` how many have ended."""
     ended: int = 0
+    areas: tuple[str, ...] = ()
+    """For a digest: where they are, the hardest hit first; ``subject`` is the worst incident."""
+    clock: str = ""
+    """For an escalation or a progress message: which clock of the contract, ``response`` or ``repair``."""
+    used_ms: int = 0
+    allowed_ms: int = 0
+    paused: str = ""
+    """Why the contract's clocks stand still now: ``weather`` or ``power_cut``; empty when they run."""
+    paused_until: WallMs | None = None
 
     def to_json(self) -> str:
         return _JSON(self).model_dump_json(exclude_defaults=True)

@@ -23,13 +23,16 @@ from monitor.notifiers.headline import (
 from monitor.notifiers.moments import full, moment, span, until
 from monitor.notifiers.notice import DeviceLine, Notice, NoticeKind
 from monitor.notifiers.schemes import Form
-from monitor.words import Language, Words, words
+from monitor.words import N_, Language, Words, words
 
 SMS_CHARS = 134
 """Two parts of 67 characters: longer texts cost more than they say."""
 _PLACE = 60
 _DEVICES = {Form.PHONE: 5, Form.SMS: 2, Form.MAIL: 10}
 _RATES = {Form.PHONE: 5, Form.SMS: 0, Form.MAIL: 30}
+
+
+_PAUSES = {"weather": N_("weather unfit for repair"), "power_cut": N_("utility power cut")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +69,55 @@ def _title(w: Words, notice: Notice) -> str:
 
 
 def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
-    if notice.place and notice.place != notice.subject:
+    if notice.kind is NoticeKind.DIGEST:
+        yield from _digest(w, notice)
+    elif notice.place and notice.place != notice.subject:
         yield w.text("Where: {place}", place=clean(notice.place, _PLACE))
     if when := _when(w, notice, form, zone):
         yield w.text("When: {when}", when=when)
     yield from _counts(w, notice, form)
     if notice.detail and not (notice.cause == "threshold" and notice.kind is not NoticeKind.RESOLVED):
         yield w.text("Detail: {detail}", detail=clean(notice.detail, DETAIL))
+    yield from _clock(w, notice, zone)
     yield from _devices(w, notice, form, zone)
     if notice.acked_by:
         yield w.text("Acknowledged by {name}", name=clean(notice.acked_by, NAME))
     if form is Form.MAIL:
         yield w.text("Severity: {severity}", severity=severity_word(w, notice.severity))
     yield w.text("Sent: {when}", when=full(notice.at, zone))
+
+
+def _digest(w: Words, notice: Notice) -> Iterator[str]:
+    """Where the storm is, and the worst of it."""
+    if notice.areas:
+        names = w.text(", ").join(clean(area, NAME) for area in notice.areas)
+        yield w.text("Areas: {areas}", areas=clean(names, DETAIL))
+    if notice.subject:
+        facts = (clean(notice.subject, NAME), clean(notice.place, _PLACE))
+        yield w.text("Worst: {subject}", subject=" ".join(fact for fact in facts if fact))
+
+
+def _clock(w: Words, notice: Notice, zone: tzinfo) -> Iterator[str]:
+    """How the time that the contract allows is used, and whether its clocks stand still."""
+    if notice.allowed_ms:
+        used, allowed = span(w, notice.used_ms), span(w, notice.allowed_ms)
+        if notice.clock == "response":
+            yield w.text("Response time: {used} of {allowed}", used=used, allowed=allowed)
+        else:
+            yield w.text("Repair time: {used} of {allowed}", used=used, allowed=allowed)
+    if line := _pause(w, notice, zone):
+        yield line
+
+
+def _pause(w: Words, notice: Notice, zone: tzinfo) -> str:
+    if not notice.paused:
+        return ""
+    why = _PAUSES.get(notice.paused)
+    cause = w.text(why) if why else clean(notice.paused, NAME)
+    if notice.paused_until is None:
+        return w.text("Contract clock paused: {cause}", cause=cause)
+    until_ = moment(w, notice.paused_until, notice.at, zone)
+    return w.text("Contract clock paused until {until}: {cause}", until=until_, cause=cause)
 
 
 def _when(w: Words, notice: Notice, form: Form, zone: tzinfo) -> str:
@@ -153,15 +192,21 @@ def _device(w: Words, device: DeviceLine, notice: Notice, zone: tzinfo) -> str:
 def _sms(w: Words, notice: Notice, zone: tzinfo) -> str:
     """One line. No 【】: operators keep these for the sender's signature and refuse them elsewhere."""
     parts = [w.text("{status}: {headline}", status=status_word(w, notice), headline=headline(w, notice))]
-    if notice.place and notice.place != notice.subject:
+    if notice.place and notice.place != notice.subject and notice.kind is not NoticeKind.DIGEST:
         parts.append(clean(notice.place, NAME))
     if len(notice.rates) == 1:
         rate = notice.rates[0]
         parts.append(
             w.text("{offline} of {counted} offline", offline=rate.counted - rate.online, counted=rate.counted)
         )
+    if notice.kind is NoticeKind.DIGEST and notice.areas:
+        parts.append(w.text(", ").join(clean(area, 16) for area in notice.areas[:3]))
+    if notice.kind is NoticeKind.ESCALATED and notice.detail:
+        parts.append(clean(notice.detail, NAME))
     if when := _when(w, notice, Form.SMS, zone):
         parts.append(when)
+    if pause := _pause(w, notice, zone):
+        parts.append(pause)
     names = [clean(device.name, 16) for device in notice.devices[:2]]
     if names and notice.kind is not NoticeKind.RESOLVED and names != [clean(notice.subject, 16)]:
         parts.append(w.text(", ").join(names))

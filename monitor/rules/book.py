@@ -70,3 +70,7 @@ class RuleBook:
 
     def on_tick(self, now: Instant) -> list[Signal]:
         return [signal for rule in self.rules.values() for signal in rule.on_tick(now)]
+
+    def busy(self) -> bool:
+        """Some rule may fire by the passing of time alone; one that cannot tell is taken to be so."""
+        return any(getattr(rule, "busy", True) for rule in self.rules.values())

@@ -68,6 +68,11 @@ class Holds(Generic[K]):
             if self._fire(key, self._held[key], now) is Step.FIRED:
                 yield key
 
+    @property
+    def waiting(self) -> bool:
+        """Some condition holds and has not held long enough."""
+        return bool(self._waiting)
+
     def restore(self, key: K, since: WallMs) -> None:
         self._held[key] = _Held(since, MonoMs(0), firing=True)
 

@@ -10,7 +10,7 @@ enough even were they all off line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
@@ -140,6 +140,11 @@ class OnlineRateRule:
     def on_reading(self, device: DeviceId, reading: Reading, at: WallMs, now: Instant) -> Iterable[Signal]:
         return ()
 
+    @property
+    def busy(self) -> bool:
+        """The next tick may bring something about by itself."""
+        return self._review or self._holds.waiting
+
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         if self._review:
             self._review = False
@@ -178,7 +183,7 @@ class OnlineRateRule:
         )
 
 
-def holds_without(rate: Rate, offline: Iterable[DeviceId], explained: set[DeviceId]) -> bool:
+def holds_without(rate: Rate, offline: Iterable[DeviceId], explained: Set[DeviceId]) -> bool:
     """Whether the rate would be good enough if the explained devices were left out of it."""
     own = sum(1 for device in offline if device not in explained)
     counted = rate.online + own

@@ -37,13 +37,19 @@ class PowerCutSettings(RuleSettings):
 
 
 class _Group:
-    __slots__ = ("area", "key", "offline", "size")
+    __slots__ = ("area", "key", "members", "offline", "online", "suspected")
 
     def __init__(self, key: Tags, area: str) -> None:
         self.key = key
         self.area = area
-        self.size = 0
+        self.members: list[DeviceId] = []
+        self.online: set[DeviceId] = set()
         self.offline: dict[DeviceId, tuple[WallMs, State]] = {}
+        self.suspected = False
+
+    @property
+    def size(self) -> int:
+        return len(self.members)
 
 
 class PowerCutRule:
@@ -55,10 +61,11 @@ class PowerCutRule:
         self.settings = settings
         self._groups: dict[Tags, _Group] = {}
         self._groups_of: dict[DeviceId, tuple[_Group, ...]] = {}
+        self._liveness: dict[DeviceId, tuple[str, ...]] = {}
         self._holds: Holds[Tags] = Holds(settings.for_)
 
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
-        self._groups, self._groups_of = {}, {}
+        self._groups, self._groups_of, self._liveness = {}, {}, {}
         for device in fleet.devices.values():
             if not self.settings.select.selects(device):
                 continue
@@ -69,13 +76,17 @@ class PowerCutRule:
                     continue
                 key: Tags = ((label, labels[label]),)
                 group = self._groups.setdefault(key, _Group(key, device.area))
-                group.size += 1
-                if fleet.standing(device.id) is Standing.OFFLINE:
+                group.members.append(device.id)
+                standing = fleet.standing(device.id)
+                if standing is Standing.ONLINE:
+                    group.online.add(device.id)
+                elif standing is Standing.OFFLINE:
                     state, since = fleet.state(device.id)
                     group.offline[device.id] = (since, state)
                 mine.append(group)
             if mine:
                 self._groups_of[device.id] = tuple(mine)
+                self._liveness[device.id] = device.liveness
         for key in self._holds.held():
             if key not in self._groups:
                 since = self._holds.since(key)
@@ -93,14 +104,30 @@ class PowerCutRule:
         touched: dict[Tags, _Group] = {}
         for t in changes.transitions:
             for group in self._groups_of.get(t.device, ()):
+                if t.after is State.UP:
+                    group.online.add(t.device)
+                    group.offline.pop(t.device, None)
+                    touched[group.key] = group
+                    continue
+                group.online.discard(t.device)
                 if t.after.offline:
                     first = group.offline.get(t.device, (t.at, t.after))[0]
                     group.offline[t.device] = (first, t.after)
-                elif t.after is State.UP:
-                    group.offline.pop(t.device, None)
                 touched[group.key] = group
         for group in touched.values():
+            self._ask(group, changes)
             yield from self._evaluate(group, now)
+
+    def _ask(self, group: _Group, changes: Changes) -> None:
+        """Enough have fallen to suspect a cut: the others are probed at once, so that the vote is
+        in before anybody is told of a part of it."""
+        fallen = sum(1 for _, state in group.offline.values() if state is State.DOWN)
+        suspected = group.size >= self.settings.min_devices and fallen >= self.settings.min_down
+        if suspected and not group.suspected:
+            changes.rechecks.update(
+                (id_, check) for id_ in group.online for check in self._liveness.get(id_, ())
+            )
+        group.suspected = suspected
 
     def _evaluate(self, group: _Group, now: Instant) -> Iterator[Signal]:
         firing = self._holds.firing(group.key)
@@ -125,11 +152,16 @@ class PowerCutRule:
         )
 
     def _goes_on(self, group: _Group) -> bool:
-        """Over once most of them are back."""
-        return len(group.offline) * 100 > (100 - self.settings.share) * group.size
+        """Over once most of them are seen alive: those that are not measured (yet) end nothing."""
+        return len(group.online) * 100 < self.settings.share * group.size
 
     def on_reading(self, device: DeviceId, reading: Reading, at: WallMs, now: Instant) -> Iterable[Signal]:
         return ()
+
+    @property
+    def busy(self) -> bool:
+        """The next tick may bring something about by itself."""
+        return self._holds.waiting
 
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         for key in self._holds.due(now):

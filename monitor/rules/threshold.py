@@ -134,6 +134,11 @@ class ThresholdRule:
             return ()
         return self._set(key, beyond, at, now, f"{value:g}")
 
+    @property
+    def busy(self) -> bool:
+        """The next tick may bring something about by itself."""
+        return bool(self._review) or self._holds.waiting
+
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         review, self._review = self._review, []
         for device, state, since in review:

@@ -11,6 +11,7 @@ import heapq
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 from monitor.alerts.desk import Desk
@@ -41,6 +42,9 @@ class WorldSettings:
     uplink: UplinkSettings = field(default_factory=UplinkSettings)
     interval_s: float = 10.0
     tick_ms: int = 250
+    skip_calm: bool = False
+    """Jump over the time in which every probe would only say again what is known, and nothing is due: for
+    replays of months. Devices whose truth has changed or that are in doubt are probed as ever."""
 
 
 class World:
@@ -54,7 +58,12 @@ class World:
         self.clock = ManualClock(wall)
         self.unplugged: set[DeviceId] = set()
         self.uplink_up = True
+        self._hot: set[DeviceId] = set()
+        """With ``skip_calm``: devices whose next probe may say something new."""
+        self._saw_uplink = True
         self.broken_channels: set[str] = set()
+        self.dead_channels: set[str] = set()
+        """Channels that refuse every message for good."""
         self.sent: list[OutboxEntry] = []
         """Every message accepted by its channel, in the order of acceptance."""
         self.steps: list[Step] = []
@@ -77,6 +86,7 @@ class World:
         self._next_reference = self._next_alive = int(now.mono)
         self.pipeline = Pipeline(self._plan(), self.uplink, saved.past, now)
         self._carry(self.pipeline.begin())
+        self._hot = set(self.devices)
         for entry in saved.pending:
             self._queue.setdefault(entry.channel, []).append(entry)
 
@@ -91,9 +101,22 @@ class World:
 
     def unplug(self, *ids: str) -> None:
         self.unplugged.update(DeviceId(id_) for id_ in ids)
+        self._look_again(ids)
 
     def plug(self, *ids: str) -> None:
         self.unplugged.difference_update(DeviceId(id_) for id_ in ids)
+        self._look_again(ids)
+
+    def _look_again(self, ids: Iterable[str]) -> None:
+        """The truth about these devices has changed, and about all that hang on them."""
+        todo = [DeviceId(id_) for id_ in ids]
+        seen = set(todo)
+        while todo:
+            for child in self.pipeline.states.children(todo.pop()):
+                if child not in seen:
+                    seen.add(child)
+                    todo.append(child)
+        self._hot |= seen & self.devices.keys()
 
     def crash(self, down_ms: int = 0) -> None:
         """``kill -9``, and a new start after ``down_ms``: only the ledger is left."""
@@ -106,6 +129,7 @@ class World:
         now = self.clock.now()
         self._carry(self.pipeline.reload(self._plan(), self.uplink, now))
         self._load(now)
+        self._hot = set(self.devices)
 
     def by_hand(self, act: Callable[[Desk, Instant], object]) -> None:
         """Something that a person does at the desk."""
@@ -114,8 +138,27 @@ class World:
 
     def advance(self, seconds: float) -> None:
         end = self.clock.now().mono + int(seconds * 1000)
-        while self.clock.now().mono < end:
+        while (now := self.clock.now().mono) < end:
+            calm = self._calm_ms(end - now) if self.settings.skip_calm else 0
+            if calm > self.settings.tick_ms:
+                self._skip(self.clock.advance(calm - self.settings.tick_ms))
             self._tick(self.clock.advance(self.settings.tick_ms))
+
+    def _calm_ms(self, at_most: int) -> int:
+        """How long nothing new will happen."""
+        if self._saw_uplink != self.uplink_up:
+            self._saw_uplink = self.uplink_up
+            self._hot = set(self.devices)
+        waiting = any(queue and name not in self.broken_channels for name, queue in self._queue.items())
+        if self._hot or self._flight or waiting or self.schedule.waiting_soon or not self.uplink_up:
+            return 0
+        now = self.clock.now()
+        until = self.pipeline.idle_until(now)
+        return at_most if until is None else min(at_most, max(0, until - now.mono))
+
+    def _skip(self, now: Instant) -> None:
+        self.schedule.skip(now)
+        self._next_reference = self._next_alive = int(now.mono)
 
     # ---------------------------------------------------------------- the truth
 
@@ -142,13 +185,15 @@ class World:
     def _tick(self, now: Instant) -> None:
         for round_ in self.schedule.due(now):
             for id_ in round_.devices:
-                self._probe(id_, now)
+                if round_.slot is None or not self.settings.skip_calm or id_ in self._hot:
+                    self._probe(id_, now)
             self.schedule.done(round_)
         due = []
         while self._flight and self._flight[0][0] <= now.mono:
             due.append(heapq.heappop(self._flight)[2])
         if due:
             self._carry(self.pipeline.on_results(due, now))
+            self._cool(due)
         if now.mono >= self._next_reference:
             self._next_reference += _REFERENCE_MS
             reason = Reason.OK if self.uplink_up else Reason.TIMEOUT
@@ -158,6 +203,15 @@ class World:
             self._next_alive += _ALIVE_MS
             commit(self.db, [RunAlive(self._run, now.wall)])
         self._deliver(now)
+
+    def _cool(self, results: Sequence[Result]) -> None:
+        """Devices that are held to be what they are need no more probes until that changes."""
+        for result in results:
+            track = self.pipeline.states.tracks.get(result.device)
+            if result.device in self._hot and (
+                track is None or (track.settled and track.state in self.truth(result.device))
+            ):
+                self._hot.discard(result.device)
 
     def _probe(self, id_: DeviceId, now: Instant) -> None:
         if id_ not in self.devices:
@@ -181,8 +235,11 @@ class World:
 
     def _deliver(self, now: Instant) -> None:
         """Channels take their messages in order; a broken one keeps them waiting."""
-        for channel, waiting in self._queue.items():
+        for channel, waiting in list(self._queue.items()):
             if channel in self.broken_channels:
+                continue
+            if channel in self.dead_channels:
+                self._bury(waiting, now)
                 continue
             for entry in waiting:
                 commit(
@@ -194,6 +251,12 @@ class World:
                 )
                 self.sent.append(entry)
             waiting.clear()
+
+    def _bury(self, waiting: list[OutboxEntry], now: Instant) -> None:
+        dead, waiting[:] = list(waiting), []
+        for entry in dead:
+            commit(self.db, [MessageDone(entry.id, "dead", now.wall)])
+            self._carry(self.pipeline.by_hand(partial(Desk.message_died, entry=entry), now))
 
 
 def small_town(areas: int = 2, switches: int = 2, cameras: int = 5) -> list[Device]:

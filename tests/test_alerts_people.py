@@ -1,0 +1,205 @@
+"""What people do with an incident: acknowledge, note, resolve; and what became of messages."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from monitor.alerts.desk import UnknownIncident
+from monitor.alerts.tokens import TokenError, Tokens
+from monitor.model import IncidentId, WallMs
+from monitor.notifiers.notice import NoticeKind
+from tests.core_support import kinds, policy_of, route, told, town
+
+OPENED, CHANGED, REPEATED, RESOLVED = (
+    NoticeKind.OPENED, NoticeKind.CHANGED, NoticeKind.REPEATED, NoticeKind.RESOLVED,
+)  # fmt: skip
+
+
+def test_an_acknowledgement_with_an_end_lets_repetitions_begin_again_after_it():
+    world = town(cameras=50, skip_calm=True, routes=[route(repeat_interval="10m")])
+    world.unplug("cam0.1.3")
+    world.advance(60)
+    world.by_hand(lambda desk, now: desk.acknowledge(1, "王工", now, WallMs(now.wall + 3600_000)))
+    world.advance(3500)
+    assert kinds(world, "sms") == [OPENED]
+    world.advance(200)
+    assert kinds(world, "sms") == [OPENED, REPEATED]
+    world.crash()
+    world.advance(60)
+    assert kinds(world, "sms") == [OPENED, REPEATED]
+
+
+def test_an_acknowledgement_survives_a_crash():
+    world = town(cameras=50, skip_calm=True, routes=[route(repeat_interval="10m")])
+    world.unplug("cam0.1.3")
+    world.advance(60)
+    world.by_hand(lambda desk, now: desk.acknowledge(1, "王工", now))
+    world.crash()
+    world.advance(3600)
+    assert kinds(world, "sms") == [OPENED]
+    assert world.pipeline.desk.incidents[1].acked_by == "王工"
+
+
+def test_notes_and_causes_are_in_the_story_with_their_author():
+    world = town(cameras=50)
+    world.unplug("cam0.1.3")
+    world.advance(60)
+    world.by_hand(lambda desk, now: desk.note(1, "note", "王工", "已到现场", now))
+    world.by_hand(lambda desk, now: desk.note(1, "cause", "王工", "光纤被挖断", now))
+    rows = world.db.execute("SELECT kind, author, text FROM incident_event WHERE author != ''").fetchall()
+    assert rows == [("note", "王工", "已到现场"), ("cause", "王工", "光纤被挖断")]
+
+
+@pytest.mark.parametrize("act", ["acknowledge", "resolve", "note"])
+def test_an_incident_that_is_not_open_is_refused(act):
+    world = town()
+    now = world.clock.now()
+    desk = world.pipeline.desk
+    calls = {
+        "acknowledge": lambda: desk.acknowledge(7, "王工", now),
+        "resolve": lambda: desk.resolve(7, "王工", "", now),
+        "note": lambda: desk.note(7, "note", "王工", "x", now),
+    }
+    with pytest.raises(UnknownIncident, match="#7"):
+        calls[act]()
+
+
+def test_resolved_by_hand_is_told_and_quiet_for_a_while_but_not_forgotten():
+    world = town(cameras=50, skip_calm=True, routes=[route(repeat_interval="1h")])
+    world.unplug("cam0.1.3")
+    world.advance(60)
+    world.by_hand(lambda desk, now: desk.resolve(1, "王工", "已绕接", now))
+    world.advance(50 * 60)
+    assert told(world)["sms", 1] == [OPENED, RESOLVED]
+    assert len(told(world)) == 2
+    world.advance(15 * 60)
+    assert told(world)["sms", 2] == [OPENED]  # it is down still
+    world.plug("cam0.1.3")
+    world.advance(60)
+    assert told(world)["sms", 2] == [OPENED, RESOLVED]
+
+
+def test_resolved_by_hand_and_then_really_over_is_over():
+    world = town(cameras=50, skip_calm=True, routes=[route(repeat_interval="1h")])
+    world.unplug("cam0.1.3")
+    world.advance(60)
+    world.by_hand(lambda desk, now: desk.resolve(1, "王工", "", now))
+    world.plug("cam0.1.3")
+    world.advance(7200)
+    assert kinds(world, "sms") == [OPENED, RESOLVED]
+    world.unplug("cam0.1.3")
+    world.advance(60)
+    assert told(world)["sms", 2] == [OPENED]
+
+
+@pytest.mark.parametrize("breaks", ["crash", "reload"])
+def test_what_was_resolved_by_hand_and_is_still_so_is_not_lost_by_a_crash_or_a_reload(breaks):
+    world = town(cameras=50, skip_calm=True, routes=[route(repeat_interval="1h")])
+    world.unplug(*(f"cam0.1.{n}" for n in range(8)))  # the area's rate is breached as well
+    world.advance(60)
+    world.by_hand(lambda desk, now: desk.resolve(1, "王工", "", now))
+    getattr(world, breaks)()
+    world.advance(2 * 3600)
+    devices = {a.device for i in world.pipeline.desk.incidents.values() for a in i.open_alerts()}
+    assert {f"cam0.1.{n}" for n in range(8)} <= devices
+
+
+def test_a_channel_whose_only_message_died_was_not_told_and_hears_no_end():
+    world = town(cameras=50, skip_calm=True, routes=[route(repeat_interval="10m")])
+    world.dead_channels = {"sms"}
+    world.unplug("cam0.1.3")
+    world.advance(60)
+    assert set(world.pipeline.desk.incidents[1].told) == {"wecom"}
+    world.dead_channels = set()
+    world.advance(600)  # at the next repetition it is told as if for the first time
+    assert told(world)["sms", 1] == [OPENED]
+    world.plug("cam0.1.3")
+    world.advance(60)
+    assert told(world)["sms", 1] == [OPENED, RESOLVED]
+
+
+def test_a_channel_that_heard_of_it_is_told_the_end_though_a_later_message_died():
+    world = town(cameras=50, skip_calm=True, routes=[route(repeat_interval="10m")])
+    world.unplug("cam0.1.3")
+    world.advance(60)
+    world.dead_channels = {"sms"}
+    world.advance(600)
+    world.dead_channels = set()
+    world.plug("cam0.1.3")
+    world.advance(60)
+    assert told(world)["sms", 1] == [OPENED, RESOLVED]
+
+
+def test_a_growing_incident_is_told_in_time_though_other_things_are_due_in_between():
+    level = {"name": "any", "respond": "1h", "repair": "2h",
+             "steps": [{"after": "90s", "receivers": ["boss"]}]}  # fmt: skip
+    world = town(
+        cameras=50, skip_calm=True, policy=policy_of(routes=[route(group_interval="2m")], levels=[level])
+    )
+    world.unplug("cam0.1.3")
+    world.advance(40)
+    world.unplug("cam0.1.4")
+    world.advance(65)
+    assert kinds(world, "boss-sms")  # the ladder had its say first
+    world.advance(60)
+    assert kinds(world, "sms") == [OPENED, CHANGED]
+
+
+# -------------------------------------------------------------------- one-use links
+
+NOW = WallMs(1_800_000_000_000)
+LATER = WallMs(NOW + 3600_000)
+
+
+def test_a_link_is_good_once_and_for_its_incident():
+    tokens = Tokens(b"k" * 32)
+    token = tokens.issue(IncidentId(412), LATER)
+    assert tokens.redeem(token, NOW) == 412
+    with pytest.raises(TokenError, match="used already"):
+        tokens.redeem(token, NOW)
+
+
+def test_a_link_that_has_expired_is_refused():
+    tokens = Tokens(b"k" * 32)
+    with pytest.raises(TokenError, match="expired"):
+        tokens.redeem(tokens.issue(IncidentId(412), LATER), LATER)
+
+
+@pytest.mark.parametrize("forged", ["", "x", "AAAA", "ä", "A" * 1000])
+def test_a_damaged_link_is_refused(forged):
+    with pytest.raises(TokenError):
+        Tokens(b"k" * 32).redeem(forged, NOW)
+
+
+def test_no_bit_of_a_link_can_be_changed():
+    import base64
+
+    tokens = Tokens(b"k" * 32)
+    token = tokens.issue(IncidentId(412), LATER)
+    data = bytearray(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    for byte in range(len(data)):
+        for bit in range(8):
+            data[byte] ^= 1 << bit
+            with pytest.raises(TokenError):
+                tokens.redeem(base64.urlsafe_b64encode(bytes(data)).decode().rstrip("="), NOW)
+            data[byte] ^= 1 << bit
+    assert tokens.redeem(token, NOW) == 412
+
+
+def test_a_link_of_another_camwatch_is_refused():
+    with pytest.raises(TokenError, match="not made by us"):
+        Tokens(b"a" * 32).redeem(Tokens(b"b" * 32).issue(IncidentId(1), LATER), NOW)
+
+
+def test_the_key_is_made_once_whole_and_for_us_alone(tmp_path: Path):
+    path = tmp_path / "link.key"
+    token = Tokens.of_file(path).issue(IncidentId(1), LATER)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert Tokens.of_file(path).redeem(token, NOW) == 1
+    path.write_bytes(b"")
+    with pytest.raises(TokenError, match="no key"):
+        Tokens.of_file(path)
