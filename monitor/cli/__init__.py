@@ -28,6 +28,7 @@ COMMANDS = {
     "snmp": "monitor.cli.snmp:snmp",
     "status": "monitor.cli.status:status",
     "test-notify": "monitor.cli.test_notify:test_notify",
+    "watch-peer": "monitor.cli.watch_peer:watch_peer",
 }
 
 

@@ -29,6 +29,15 @@ BROKEN = {
     "sink": N_("The monitoring system cannot store measurements"),
     "channel": N_("Messages through channel {subject} are not delivered"),
     "clock": N_("The monitoring system's clock was changed"),
+    "overrun": N_("The monitoring system cannot keep up with its checks"),
+    "disk": N_("The monitoring system runs out of disk space"),
+    "descriptors": N_("The monitoring system runs out of file descriptors"),
+    "memory": N_("The monitoring system uses too much memory"),
+    "lag": N_("The monitoring system reacts late"),
+    "ntp": N_("The monitoring system's clock is wrong"),
+    "task": N_("Part of the monitoring system failed and was started again"),
+    "heartbeat": N_("The monitoring system's heartbeat is not accepted"),
+    "peer": N_("The other monitoring system ({subject}) gives no sign of life"),
     "test": N_("Test message, please ignore"),
 }
 
@@ -44,6 +53,15 @@ _MENDED = {
     "sink": N_("The monitoring system stores measurements again"),
     "channel": N_("Messages through channel {subject} are delivered again"),
     "clock": N_("The monitoring system's clock is right again"),
+    "overrun": N_("The monitoring system keeps up with its checks again"),
+    "disk": N_("The monitoring system has disk space again"),
+    "descriptors": N_("The monitoring system has file descriptors again"),
+    "memory": N_("The monitoring system's memory is back to normal"),
+    "lag": N_("The monitoring system reacts in time again"),
+    "ntp": N_("The monitoring system's clock is accurate again"),
+    "task": N_("All parts of the monitoring system run again"),
+    "heartbeat": N_("The monitoring system's heartbeat is accepted again"),
+    "peer": N_("The other monitoring system ({subject}) is back"),
 }
 
 _REASONS: dict[str, str] = {
