@@ -15,7 +15,7 @@ from aiohttp import web
 from monitor import ntp
 from monitor.guard.heartbeat import HeartbeatError, beat
 from monitor.model import MonoMs
-from monitor.notifiers.headline import _BROKEN, _MENDED
+from monitor.notifiers.headline import _MENDED, BROKEN
 from monitor.pipeline import OWN_TROUBLES
 from monitor.secrets import Secret
 from monitor.selfwatch import WATCHED, Sample, SelfWatch, SelfWatchSettings, judge, sample
@@ -73,7 +73,7 @@ def test_every_trouble_of_our_own_has_words_in_both_languages() -> None:
     chinese = words(Language.ZH_CN)
     assert set(WATCHED) < OWN_TROUBLES.keys()
     for name in OWN_TROUBLES:
-        for texts in (_BROKEN, _MENDED):
+        for texts in (BROKEN, _MENDED):
             assert chinese.text(texts[name]) != texts[name]
 
 
