@@ -28,6 +28,7 @@ from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries, open_channels
 from monitor.export import Exporter
 from monitor.forecaster import Forecaster
+from monitor.guard.guardian import Guardian
 from monitor.model import DeviceId, IncidentId, Instant, Result, Target, WallMs
 from monitor.pipeline import Pipeline, Plan, Step
 from monitor.points import incident_point
@@ -78,8 +79,10 @@ class Daemon:
         clock: SystemClock,
         rng: random.Random,
         notifier: Notifier | None = None,
+        standby_of: str = "",
     ) -> None:
-        """``notifier``: the service manager, where there is one."""
+        """``notifier``: the service manager, where there is one. ``standby_of``: the address of the instance
+        that sends while it lives."""
         self.config = config
         self.notifier = notifier or Notifier()
         self.clock = clock
@@ -104,6 +107,9 @@ class Daemon:
             {"status": self._cmd_status, "ack": self._cmd_ack, "reload": self._cmd_reload},
         )
         self.exporter = Exporter(self)
+        self.attendant = Attendant(self, self.notifier)
+        self._guardian = Guardian(self, standby_of)
+        self.deliveries.gate = self._guardian.admit
         self._sight_task: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
         self.started = now
@@ -126,7 +132,8 @@ class Daemon:
                 asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
                 asyncio.create_task(self._keep(self.exporter.run), name="points"),
                 asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
-                asyncio.create_task(Attendant(self, self.notifier).run(), name="attend"),
+                asyncio.create_task(self._keep(self._guardian.run), name="guard"),
+                asyncio.create_task(self.attendant.run(), name="attend"),
             ]
             await self._stopping.wait()
         finally:
@@ -356,7 +363,7 @@ def _only_by_restart(old: Config, new: Config) -> list[str]:
     before, after = old.daemon, new.daemon
     changed = [
         f"daemon.{name}"
-        for name in ("language", "timezone", "state_dir", "run_dir", "log")
+        for name in ("language", "timezone", "state_dir", "run_dir", "log", "peer")
         if getattr(before, name) != getattr(after, name)
     ]
     return changed + (["sink"] if old.sink != new.sink else [])

@@ -17,7 +17,7 @@ from monitor.config import Config
 from monitor.notifiers.courier.client import Courier
 from monitor.notifiers.lane import Health, LaneStats
 from monitor.notifiers.lanes import Lanes
-from monitor.notifiers.notice import OutboxEntry, SendResult
+from monitor.notifiers.notice import OutboxEntry, Outcome, SendResult
 from monitor.notifiers.settings import Channel, open_channel
 from monitor.storage.ledger import Ledger
 from monitor.storage.ledger.records import DeliveryTried, MessageDone, Record
@@ -39,6 +39,8 @@ class Deliveries:
         self._clock = clock
         self._rng = rng
         self._on_health = on_health
+        self.gate: Callable[[OutboxEntry], bool] = lambda entry: True
+        """Whether a message may go to its lane now; one that may not is handed in by ``release``."""
         self._courier = Courier()
         self._starting: asyncio.Task[None] | None = None
         self._lanes: Lanes | None = None
@@ -72,8 +74,8 @@ class Deliveries:
 
     def take_up(self, pending: Iterable[OutboxEntry]) -> None:
         """What the outbox held when we started."""
-        if self._lanes is not None:
-            self._lanes.load(pending)
+        for entry in sorted(pending, key=lambda entry: entry.id):
+            self._submit(entry)
 
     def queue(self, records: Sequence[Record], messages: Sequence[OutboxEntry]) -> None:
         """Write one step's records; its messages are handed on once these are durable."""
@@ -92,8 +94,20 @@ class Deliveries:
     def _hand_on(self, ids: Iterable[int]) -> None:
         for id_ in ids:
             entry = self._uncommitted.pop(id_, None)
-            if entry is not None and self._lanes is not None:
+            if entry is not None:
+                self._submit(entry)
+
+    def _submit(self, entry: OutboxEntry) -> None:
+        if self._lanes is not None and self.gate(entry):
+            self._lanes.submit(entry)
+
+    def release(self, send: Iterable[OutboxEntry], drop: Iterable[OutboxEntry]) -> None:
+        """What the gate held back: to be sent after all, or booked as told by the other instance."""
+        for entry in send:
+            if self._lanes is not None:
                 self._lanes.submit(entry)
+        for entry in drop:
+            self.dead(entry, SendResult(Outcome.PERMANENT, "standby", "told by the other instance"))
 
     def stats(self) -> list[LaneStats]:
         return self._lanes.stats() if self._lanes is not None else []

@@ -253,6 +253,14 @@ OWN_TROUBLES = {
     "channel": Severity.MAJOR,
     "clock": Severity.WARNING,
     "overrun": Severity.WARNING,
+    "disk": Severity.MAJOR,
+    "descriptors": Severity.MAJOR,
+    "memory": Severity.MAJOR,
+    "lag": Severity.WARNING,
+    "ntp": Severity.WARNING,
+    "task": Severity.WARNING,
+    "heartbeat": Severity.WARNING,
+    "peer": Severity.CRITICAL,
 }
 """What can be wrong with Camwatch itself, and how grave that is."""
 

@@ -73,6 +73,8 @@ class House:
     """A command in front of the daemon's."""
     program: Sequence[str] = ("-m", "monitor")
     """What Python is to run."""
+    options: Sequence[str] = ()
+    """Of ``camwatch run``."""
     process: asyncio.subprocess.Process | None = None
 
     @property
@@ -101,7 +103,7 @@ class House:
     async def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *self.wrap, sys.executable, *self.program, "run", "-c", str(self.config),
+                *self.wrap, sys.executable, *self.program, "run", "-c", str(self.config), *self.options,
                 cwd=ROOT, env={**os.environ, **self.environment}, stdout=log, stderr=log,
             )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
@@ -111,10 +112,11 @@ async def hook() -> AsyncIterator[Hook]:
 
 @contextlib.contextmanager
 def town(cameras: int, net: int) -> Iterator[Town]:
-    """Addresses in 127.``net``.0.0/16, so that tests beside each other do not meet."""
+    """Addresses in 127.x.``net``.0/24, x by our pid, so that tests beside each other do not meet."""
+    ours = 128 + os.getpid() % 120
     made = Town(
         [
-            replace(device, address=f"127.{net}.{number // 250}.{number % 250 + 1}", parents=())
+            replace(device, address=f"127.{ours}.{net}.{number + 1}", parents=())
             for number, device in enumerate(city(cameras))
         ]
     )

@@ -16,6 +16,7 @@ COMMANDS = {
     "discover": "monitor.cli.discover:discover_command",
     "enrol": "monitor.cli.enrol:enrol",
     "exclude": "monitor.cli.exclude:exclude",
+    "help": "monitor.cli.help_topics:help_",
     "incidents": "monitor.cli.incidents:incidents",
     "install-service": "monitor.cli.install_service:install_service",
     "probe": "monitor.cli.probe:probe",
@@ -28,6 +29,7 @@ COMMANDS = {
     "snmp": "monitor.cli.snmp:snmp",
     "status": "monitor.cli.status:status",
     "test-notify": "monitor.cli.test_notify:test_notify",
+    "watch-peer": "monitor.cli.watch_peer:watch_peer",
 }
 
 

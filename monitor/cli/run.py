@@ -25,18 +25,24 @@ EXIT_CONFIG = 78
 
 @click.command()
 @config_option
-def run(path: Path) -> None:
+@click.option(
+    "--standby-of", default="", help="host:port of the instance that sends messages while it lives."
+)
+def run(path: Path, standby_of: str) -> None:
     """Run the daemon in the foreground, until SIGTERM or SIGINT. SIGHUP reloads the configuration."""
     try:
         config = load(path)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_CONFIG)
+    if standby_of and config.daemon.peer.secret is None:
+        click.echo("--standby-of needs [daemon.peer] with the secret of both", err=True)
+        sys.exit(EXIT_CONFIG)
     configure_logging(config.daemon.log)
     for problem in config.warnings:
         structlog.get_logger(room="config").warning(str(problem))
     try:
-        asyncio.run(serve(config))
+        asyncio.run(serve(config, standby_of))
     except LedgerTooNew as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_CONFIG)
@@ -46,7 +52,7 @@ def run(path: Path) -> None:
         raise click.ClickException(f"{config.daemon.state_dir}: {error}") from None
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, standby_of: str = "") -> None:
     """The daemon until a signal stops it."""
     from monitor.clock import SystemClock
     from monitor.daemon import Daemon
@@ -59,6 +65,7 @@ async def serve(config: Config) -> None:
         clock=SystemClock(),
         rng=random.Random(),
         notifier=from_environment(),
+        standby_of=standby_of,
     )
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()

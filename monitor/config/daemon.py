@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from monitor.guard.settings import HeartbeatSettings, PeerSettings
+from monitor.selfwatch import SelfWatchSettings
 from monitor.settings import Section, known_zone
 from monitor.uplink import UplinkSettings
 from monitor.words import Language
@@ -50,6 +52,12 @@ class DaemonSettings(Section):
     """The daemon's log."""
     uplink: UplinkSettings = UplinkSettings()
     """Our own uplink."""
+    watch: SelfWatchSettings = SelfWatchSettings()
+    """What Camwatch watches about itself."""
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
+    """The dead man's switch."""
+    peer: PeerSettings = PeerSettings()
+    """A second Camwatch."""
 
     @property
     def control_socket(self) -> Path:

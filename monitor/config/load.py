@@ -93,6 +93,7 @@ def read(path: Path | str) -> Reading:
     references.check_secrets(
         [
             *((channel_entries[name].place, channel) for name, channel in channels.items()),
+            *((entry.place, daemon) for entry in sources.tables("daemon")),
             *((entry.place, sink) for entry in sources.tables("sink")),
             *((check_entries[name].place, check) for name, check in checks.items()),
         ],

@@ -33,6 +33,14 @@ BROKEN = {
     "overrun": N_("The monitoring system cannot keep pace: checks are late"),
     "power_cut": N_("Probable power cut: {subject}"),
     "storm": N_("Many alerts at once"),
+    "disk": N_("The monitoring system runs out of disk space"),
+    "descriptors": N_("The monitoring system runs out of file descriptors"),
+    "memory": N_("The monitoring system uses too much memory"),
+    "lag": N_("The monitoring system reacts late"),
+    "ntp": N_("The monitoring system's clock is wrong"),
+    "task": N_("Part of the monitoring system failed and was started again"),
+    "heartbeat": N_("The monitoring system's heartbeat is not accepted"),
+    "peer": N_("The other monitoring system ({subject}) gives no sign of life"),
     "test": N_("Test message, please ignore"),
 }
 
@@ -52,6 +60,14 @@ _MENDED = {
     "overrun": N_("The monitoring system keeps pace again"),
     "power_cut": N_("Power is back: {subject}"),
     "storm": N_("The alerts are over"),
+    "disk": N_("The monitoring system has disk space again"),
+    "descriptors": N_("The monitoring system has file descriptors again"),
+    "memory": N_("The monitoring system's memory is back to normal"),
+    "lag": N_("The monitoring system reacts in time again"),
+    "ntp": N_("The monitoring system's clock is accurate again"),
+    "task": N_("All parts of the monitoring system run again"),
+    "heartbeat": N_("The monitoring system's heartbeat is accepted again"),
+    "peer": N_("The other monitoring system ({subject}) is back"),
 }
 
 _REASONS: dict[str, str] = {

@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from monitor.rules.baseline import layout as at
 from monitor.rules.baseline import parameters as by
 from monitor.rules.baseline.layout import BUCKETS, FEATURES, HIGHEST, LOWEST, RECORDS, SLOTS
-from monitor.rules.baseline.scalar import BOTH, DAY_S, HUGE, NONE, NONE_F32, NORMAL, SLOT_S, TINY, WARM_UP_DAYS, WEEK_S
+from monitor.rules.baseline.scalar import (
+    BOTH,
+    DAY_S,
+    HUGE,
+    NONE,
+    NONE_F32,
+    NORMAL,
+    SLOT_S,
+    TINY,
+    WARM_UP_DAYS,
+    WEEK_S,
+)
 
 Floats = NDArray[np.float64]
 Slims = NDArray[np.float32]
@@ -21,7 +32,9 @@ Bools = NDArray[np.bool_]
 
 CHUNK = 2048
 """Series at a time: what is worked on stays in the processor's cache."""
-_FLOORED = np.array([[k not in (at.RESIDUAL, at.SHORT_MEAN, at.MIDDLE_MEAN, at.LONG_MEAN)] for k in range(FEATURES)])
+_FLOORED = np.array(
+    [[k not in (at.RESIDUAL, at.SHORT_MEAN, at.MIDDLE_MEAN, at.LONG_MEAN)] for k in range(FEATURES)]
+)
 _PLACES = RECORDS + 2 * BUCKETS * np.arange(FEATURES, dtype=np.intp)[:, None]
 
 
@@ -75,7 +88,6 @@ class Bank:
         if not isinstance(rows, slice):
             self.wide[:, rows], self.slim[:, rows] = wide, slim
         return odd
-
 
     def _advance(
         self, w: Floats, s: Slims, t: Floats, second: Floats, kind: Ints, v: Floats, first: bool
@@ -131,7 +143,9 @@ def _advance(
     profile = s[at.PROFILE : at.PROFILE + 2 * SLOTS]
 
     def shape(one: Ints, next_: Ints) -> Floats:
-        of_work = profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
+        of_work = (
+            profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
+        )
         one, next_ = one + SLOTS, next_ + SLOTS
         added = profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
         return of_work, added

@@ -93,7 +93,11 @@ class Learner:
         moments = {t: self.calendar.at(t / 1000) for t in set(times.tolist())}
         seconds = np.array([moments[t].second for t in times.tolist()])
         types = np.array([moments[t].day_type for t in times.tolist()], np.intp)
-        before = {key: self.usual(key, WallMs(int(t))) for (key, _, _), t in zip(samples, times, strict=True) if key in watched}
+        before = {
+            key: self.usual(key, WallMs(int(t)))
+            for (key, _, _), t in zip(samples, times, strict=True)
+            if key in watched
+        }
         self._remember(samples, columns, values)
         odd = self.bank.step(columns, times / 1000, seconds, types, values)
         loud = odd >= 1.0
@@ -102,7 +106,12 @@ class Learner:
                 when = WallMs(int(times[i]))
                 yield Judged(key, when, value, float(odd[i]), before.get(key) or self.usual(key, when))
 
-    def _remember(self, samples: Sequence[tuple[Key, int, float]], columns: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+    def _remember(
+        self,
+        samples: Sequence[tuple[Key, int, float]],
+        columns: NDArray[np.intp],
+        values: NDArray[np.float64],
+    ) -> None:
         for window in {window for _, window, _ in samples}:
             place = window % RECENT
             if self._recent_window[place] < window:
@@ -187,12 +196,18 @@ class Learner:
 
     def snapshot(self) -> Snapshot:
         columns = np.fromiter(self._columns.values(), np.intp, len(self._columns))
-        keys = [_SEPARATOR.join((id_, *(part for tag in tags for part in tag))) for id_, tags in self._columns]
+        keys = [
+            _SEPARATOR.join((id_, *(part for tag in tags for part in tag))) for id_, tags in self._columns
+        ]
         return Snapshot(at.NAME, keys, self.bank.wide[:, columns], self.bank.slim[:, columns])
 
     def adopt(self, snapshot: Snapshot) -> bool:
         """Take up what was learned; ``False`` when it is of another layout. What is here already is replaced."""
-        if snapshot.layout != at.NAME or snapshot.wide.shape[0] != at.WIDE or snapshot.slim.shape[0] != at.SLIM:
+        if (
+            snapshot.layout != at.NAME
+            or snapshot.wide.shape[0] != at.WIDE
+            or snapshot.slim.shape[0] != at.SLIM
+        ):
             return False
         self._columns.clear()
         self._open.clear()

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from monitor.rules.baseline import layout as at
 from monitor.rules.baseline import parameters as by
-from monitor.rules.baseline.layout import BUCKETS, FEATURES, HIGHEST, LOWEST, RECORDS, SLOTS
+from monitor.rules.baseline.layout import BUCKETS, HIGHEST, LOWEST, RECORDS, SLOTS
 
 BOTH = 0
 NORMAL = 1.0
@@ -31,7 +31,6 @@ NONE = 3e38
 """Marks an hour without a range: its lowest is above its highest."""
 TINY = 1e-12
 """Differences below this share of the value are rounding, not measurement."""
-
 
 
 def memory() -> tuple[Table, Table]:
@@ -228,9 +227,7 @@ def _turn(s: Table, features: tuple[float, ...], week: int) -> None:
             s[at.HIGH_NOW + hour], s[at.LOW_NOW + hour] = -NONE, NONE
 
 
-def _records(
-    s: Table, features: tuple[float, ...], count: float, spread: float, tiny: float
-) -> float:
+def _records(s: Table, features: tuple[float, ...], count: float, spread: float, tiny: float) -> float:
     """How far the features break their records. The records follow by part of the way: one wild sample does
     not carry them off."""
     odd = 0.0
@@ -310,9 +307,7 @@ def _hours(s: Table, hour: int, off: float, expected: float, age: float, off_wid
 NONE_F32 = array("f", [NONE])[0]
 
 
-def _verdict(
-    w: Table, s: Table, t: float, odd: float, gap: bool, learned: float, maturity: float
-) -> float:
+def _verdict(w: Table, s: Table, t: float, odd: float, gap: bool, learned: float, maturity: float) -> float:
     bar = 1.0 + (s[at.BAR] - 1.0) * max(0.0, 1.0 - learned / (by.BUDGET_DAYS * DAY_S))
     evidence = 0.0 if gap else s[at.EVIDENCE]
     evidence = by.KEEP * evidence + min(by.GAIN * maturity * odd / bar, by.ONE_SAMPLE)
