@@ -70,7 +70,7 @@ class Town:
             listener = self.listeners[device.address] = socket.socket()
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((device.address, TCP_PORT))
-            listener.listen(64)
+            listener.listen(4096)  # nobody accepts: the queue must hold what a test asks
 
     def unplug(self, *devices: Device) -> None:
         for device in devices:

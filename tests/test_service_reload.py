@@ -29,7 +29,7 @@ async def test_what_was_added_changed_and_removed_is_printed_and_an_error_is_a_l
                 await house.all_measured()
                 good = house.config.read_text()
                 rows = (tmp_path / "cameras.csv").read_text("utf-8-sig").splitlines()
-                rows[-1] = rows[-1].replace("海康威视", "宇视").replace("大华", "宇视")
+                rows[-1] = rows[-1].replace("核心交换机", "汇聚交换机")
                 rows[-2] = rows[-2].replace(rows[-2].split(",")[0], "44030100132999999999", 1)
                 (tmp_path / "cameras.csv").write_text("\n".join(rows), "utf-8")
                 assert "devices 1 added, 1 removed, 1 changed" in await reloaded(house)
