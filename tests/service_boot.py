@@ -65,6 +65,9 @@ ip link set lo up
 pivot_root . old
 umount -l /old
 cd /
+# A Python built with a shared library looks for it where the service's user may not look.
+echo /opt/python/lib > /etc/ld.so.conf.d/00-trial.conf
+ldconfig
 mount --make-rshared /
 export container=trial
 exec /lib/systemd/systemd --system --unit=trial.target --log-target=null --show-status=no
