@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from monitor.rules.base import Rule
 
 RULES = {
-    "month_forecast": "monitor.rules.month_forecast:MonthForecastRule",
     "baseline": "monitor.rules.baseline.rule:BaselineRule",
     "forecast": "monitor.rules.forecast:ForecastRule",
+    "month_forecast": "monitor.rules.month_forecast:MonthForecastRule",
     "online_rate": "monitor.rules.online_rate:OnlineRateRule",
     "power_cut": "monitor.rules.power_cut:PowerCutRule",
     "threshold": "monitor.rules.threshold:ThresholdRule",
