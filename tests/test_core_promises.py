@@ -1,7 +1,7 @@
 """The promises, held against whatever may happen in whatever order (Hypothesis).
 
-1. told down, then told up; 2. what was hidden behind its parent, or held back by a silence or planned work, is
-told of if it is still down; 3. one case a cause, also when power cuts are voted; 4. our blindness is not
+1. told down, then told up; 2. what was hidden behind its parent, or held back by a silence or planned work,
+is told of if it is still down; 3. one case a cause, also when power cuts are voted; 4. our blindness is not
 their downtime; 5. nothing accepted is lost, nothing is told twice; and the books are whole.
 """
 
