@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,18 +19,22 @@ from typing import Any
 import structlog
 
 from monitor import __version__
-from monitor.alerts.desk import UnknownIncident
+from monitor.alerts.desk import Desk
 from monitor.checks import Checks
 from monitor.clock import SystemClock
 from monitor.collectors.base import Collector, Env
 from monitor.config import Config, ConfigError, load
+from monitor.control.explain import explain
+from monitor.control.incidents import IncidentCommands
+from monitor.control.pauses import POLL_S, read_pauses
 from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries, open_channels
 from monitor.export import Exporter
 from monitor.forecaster import Forecaster
 from monitor.guard.guardian import Guardian
-from monitor.model import DeviceId, IncidentId, Instant, Result, Target, WallMs
+from monitor.model import DeviceId, Instant, Result, Target, WallMs
+from monitor.notifiers.notice import OutboxEntry
 from monitor.pipeline import Pipeline, Plan, Step
 from monitor.points import incident_point
 from monitor.resolve import Resolver
@@ -101,10 +106,15 @@ class Daemon:
         self.schedule = Schedule()
         self.resolver = Resolver(clock)
         self.checks = Checks(Env(clock, rng), self.resolver, self.schedule, self._on_results)
-        self.deliveries = Deliveries(self.ledger, clock, rng, self._on_channel_health)
+        self.deliveries = Deliveries(self.ledger, clock, rng, self._on_channel_health, self._on_dead)
         self.control = ControlServer(
             config.daemon.control_socket,
-            {"status": self._cmd_status, "ack": self._cmd_ack, "reload": self._cmd_reload},
+            {
+                "status": self._cmd_status,
+                "reload": self._cmd_reload,
+                "explain": self._cmd_explain,
+                **IncidentCommands(self).handlers(),
+            },
         )
         self.exporter = Exporter(self)
         self.attendant = Attendant(self, self.notifier)
@@ -130,6 +140,7 @@ class Daemon:
             jobs += [
                 asyncio.create_task(self._keep(self._tick), name="tick"),
                 asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
+                asyncio.create_task(self._keep(self._watch_pauses), name="pauses"),
                 asyncio.create_task(self._keep(self.exporter.run), name="points"),
                 asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
                 asyncio.create_task(self._keep(self._guardian.run), name="guard"),
@@ -301,14 +312,30 @@ class Daemon:
     async def _cmd_status(self, arguments: dict[str, Any]) -> Any:
         return snapshot(self)
 
-    async def _cmd_ack(self, arguments: dict[str, Any]) -> Any:
-        try:
-            id_ = IncidentId(int(arguments["incident"]))
-            now, author = self.clock.now(), str(arguments["author"])[:80]
-            self.carry(self.pipeline.by_hand(lambda desk: desk.acknowledge(id_, author, now), now))
-        except UnknownIncident as error:
-            raise ControlError(str(error)) from error
-        return {"incident": id_}
+    async def _cmd_explain(self, arguments: dict[str, Any]) -> Any:
+        return explain(self, str(arguments.get("device", "")))
+
+    def at_desk(self, act: Callable[[Desk, Instant], Any], now: Instant) -> Any:
+        """Something that a person does; what ``act`` returns."""
+        answers: list[Any] = []
+        self.carry(self.pipeline.by_hand(lambda desk: answers.append(act(desk, now)), now))
+        return answers[0]
+
+    def _on_dead(self, entry: OutboxEntry) -> None:
+        self.carry(self.pipeline.by_hand(lambda desk: desk.message_died(entry), self.clock.now()))
+
+    async def _watch_pauses(self) -> None:
+        """Exclusions come by the command line and the reports: the ledger is asked every little while."""
+        while True:
+            try:
+                found = await asyncio.to_thread(read_pauses, self.ledger.path)
+            except sqlite3.Error as error:
+                log.warning("exclusions could not be read", error=str(error))
+            else:
+                teller = self.pipeline.desk.teller
+                if teller.pauses.replace(found):
+                    teller.review(self.clock.now())
+            await asyncio.sleep(POLL_S)
 
     async def _cmd_reload(self, arguments: dict[str, Any]) -> Any:
         return await self.reload()

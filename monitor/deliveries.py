@@ -34,13 +34,16 @@ class Deliveries:
         clock: Clock,
         rng: random.Random,
         on_health: Callable[[str, bool, str], None],
+        on_dead: Callable[[OutboxEntry], None] = lambda entry: None,
     ) -> None:
+        """``on_dead``: a message that will never be delivered."""
         self._ledger = ledger
         self._clock = clock
         self._rng = rng
         self._on_health = on_health
         self.gate: Callable[[OutboxEntry], bool] = lambda entry: True
         """Whether a message may go to its lane now; one that may not is handed in by ``release``."""
+        self._on_dead = on_dead
         self._courier = Courier()
         self._starting: asyncio.Task[None] | None = None
         self._lanes: Lanes | None = None
@@ -131,6 +134,7 @@ class Deliveries:
     def dead(self, entry: OutboxEntry, result: SendResult) -> None:
         at = self._clock.now().wall
         self._ledger.write([self._tried(entry, result), MessageDone(entry.id, "dead", at)])
+        self._on_dead(entry)
 
     def _tried(self, entry: OutboxEntry, result: SendResult) -> DeliveryTried:
         return DeliveryTried(

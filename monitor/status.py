@@ -65,6 +65,8 @@ def snapshot(daemon: Daemon) -> dict[str, Any]:
                 "opened": i.opened,
                 "acked_by": i.acked_by,
                 "acked_at": i.acked_at,
+                "held": i.held,
+                "level": i.level.name if i.level is not None else "",
                 "offline": len(offline_of(i, pipeline.fleet)),
                 "told": sorted(i.told),
                 "alerts": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -73,6 +74,23 @@ def test_the_example_channels_work_once_they_are_renamed(
         monkeypatch.setenv(variable, "sesame")
     assert check_all(main) == []
     assert set(load(main).channels) == set(names)
+
+
+def test_the_example_levels_rosters_and_planned_work_are_sound_once_they_are_renamed(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "etc", tmp_path / "etc")
+    for example in (tmp_path / "etc" / "alerting.d").glob("*.example"):
+        example.rename(example.with_suffix(""))
+    levels = tmp_path / "etc" / "levels.d"
+    (levels / "contract-a.toml").unlink()
+    (levels / "contract-b.toml.example").rename(levels / "contract-b.toml")
+    main = tmp_path / "etc" / "camwatch.toml"
+    text = main.read_text("utf-8")
+    main.write_text(re.sub(r"(\[receiver.duty\]\n)[^\n]*", r'\1roster = "duty"', text), "utf-8")
+    assert check_all(main) == []
+    config = load(main)
+    assert [level.name for level in config.policy.levels] == ["1", "2", "3", "4"]
+    assert set(config.policy.rosters) == {"duty"}
+    assert len(config.policy.maintenance) == 2
 
 
 def test_the_reference_tells_what_the_code_does() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 import click
 
-from monitor.config import ConfigError, DaemonSettings, daemon_settings
+from monitor.config import Config, ConfigError, DaemonSettings, daemon_settings, load
 from monitor.control.wire import ControlError, ask
+from monitor.settings import parse_duration
 
 config_option = click.option(
     "-c",
@@ -36,6 +38,47 @@ def ask_daemon(path: Path, command: str, **arguments: Any) -> Any:
         return ask(settings_of(path).control_socket, command, **arguments)
     except ControlError as error:
         raise click.ClickException(str(error)) from None
+
+
+def config_of(path: Path) -> Config:
+    """The whole configuration, or a clean exit that says what is wrong with it."""
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def for_ms(text: str, zone: tzinfo) -> int:
+    """How long until "2h" has passed, or until "08:30" or "2026-12-01 08:30" of the zone, in ms."""
+    try:
+        return int(parse_duration(text) * 1000)
+    except ValueError:
+        pass
+    now = datetime.now(zone)
+    try:
+        if len(text) <= 5:
+            end = datetime.combine(now.date(), time.fromisoformat(text), zone)
+            end += timedelta(days=end <= now)
+        else:
+            end = datetime.fromisoformat(text)
+            end = end if end.tzinfo is not None else end.replace(tzinfo=zone)
+    except ValueError:
+        raise click.BadParameter(f'"{text}": write "2h", "08:30" or "2026-12-01 08:30"') from None
+    span_ms = int((end.timestamp() - now.timestamp()) * 1000)
+    if span_ms <= 0:
+        raise click.BadParameter(f'"{text}" is over already')
+    return span_ms
+
+
+def labels_of(pairs: Iterable[str]) -> dict[str, str]:
+    """``area=East`` … as a mapping."""
+    found = {}
+    for pair in pairs:
+        label, equals, value = pair.partition("=")
+        if not equals or not label:
+            raise click.BadParameter(f'"{pair}": write LABEL=VALUE, for example severity=critical')
+        found[label] = value
+    return found
 
 
 def when(ms: int, zone: tzinfo) -> str:

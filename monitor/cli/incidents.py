@@ -1,8 +1,7 @@
-"""``camwatch incidents`` and ``camwatch ack``."""
+"""``camwatch incidents``: what is open."""
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 
@@ -25,16 +24,3 @@ def incidents(path: Path, as_json: bool) -> None:
         click.echo("no open incidents")
     else:
         Console().print(incident_table(found["incidents"], found["now"], settings_of(path).zone))
-
-
-@click.command()
-@config_option
-@click.option("--by", "author", default=getpass.getuser, help="Who acknowledges; default: you.")
-@click.argument("incident")
-def ack(path: Path, author: str, incident: str) -> None:
-    """Acknowledge an incident ("412" or "#412"): somebody works on it, it is not repeated any more."""
-    number = incident.removeprefix("#")
-    if not number.isdigit():
-        raise click.BadParameter(f'not an incident\'s number: "{incident}"')
-    result = ask_daemon(path, "ack", incident=int(number), author=author)
-    click.echo(f"#{result['incident']} acknowledged by {author}")

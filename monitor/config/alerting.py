@@ -74,9 +74,9 @@ def check_alerting(
         named.add(route.receiver)
         _receivers_exist([route.receiver], alerting, entry.place.at("receiver"), findings)
     for entry, level in alerting.levels:
-        for number, step in enumerate(level.steps, start=1):
+        for number, step in enumerate(level.steps):
             named.update(step.receivers)
-            place = entry.place.at(f"steps[{number}]", "receivers")
+            place = entry.place.at("steps", number, "receivers")
             _receivers_exist(step.receivers, alerting, place, findings)
         named.update(level.progress_to)
         _receivers_exist(level.progress_to, alerting, entry.place.at("progress_to"), findings)

@@ -63,6 +63,7 @@ class PowerCutRule:
         self._groups_of: dict[DeviceId, tuple[_Group, ...]] = {}
         self._liveness: dict[DeviceId, tuple[str, ...]] = {}
         self._holds: Holds[Tags] = Holds(settings.for_)
+        self._review = False
 
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
         self._groups, self._groups_of, self._liveness = {}, {}, {}
@@ -87,6 +88,7 @@ class PowerCutRule:
             if mine:
                 self._groups_of[device.id] = tuple(mine)
                 self._liveness[device.id] = device.liveness
+        self._review = True
         for key in self._holds.held():
             if key not in self._groups:
                 since = self._holds.since(key)
@@ -161,9 +163,13 @@ class PowerCutRule:
     @property
     def busy(self) -> bool:
         """The next tick may bring something about by itself."""
-        return self._holds.waiting
+        return self._review or self._holds.waiting
 
     def on_tick(self, now: Instant) -> Iterator[Signal]:
+        if self._review:
+            self._review = False
+            for key in self._holds.held():
+                yield from self._evaluate(self._groups[key], now)
         for key in self._holds.due(now):
             yield self._signal(self._groups[key], self._holds.since(key), firing=True)
 

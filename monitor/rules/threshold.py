@@ -67,7 +67,8 @@ class ThresholdRule:
         self.metrics: Sequence[str] = (settings.metric,) if settings.metric else ()
         self._devices: dict[DeviceId, Device] = {}
         self._holds: Holds[Key] = Holds(settings.for_)
-        self._review: list[tuple[DeviceId, State, WallMs]] = []
+        self._review: Fleet | None = None
+        """After a reload: the fleet whose states are still to be looked at."""
         self._flapping: set[DeviceId] = set()
         self._calm: set[DeviceId] = set()
         """Flapping devices that have left the state: their alert waits for the end of the flapping."""
@@ -75,7 +76,7 @@ class ThresholdRule:
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
         self._devices = {d.id: d for d in fleet.devices.values() if self.settings.select.selects(d)}
         if self.settings.state is not None:
-            self._review = [(id_, *fleet.state(id_)) for id_ in self._devices]
+            self._review = fleet
         for key in self._holds.held():
             if key[0] not in self._devices:
                 since = self._holds.since(key)
@@ -137,15 +138,20 @@ class ThresholdRule:
     @property
     def busy(self) -> bool:
         """The next tick may bring something about by itself."""
-        return bool(self._review) or self._holds.waiting
+        return self._review is not None or self._holds.waiting
 
     def on_tick(self, now: Instant) -> Iterator[Signal]:
-        review, self._review = self._review, []
-        for device, state, since in review:
-            if state is self.settings.state or (state is not State.UNKNOWN and (device, ()) in self._holds):
-                yield from self._set((device, ()), state is self.settings.state, since, now)
+        fleet, self._review = self._review, None
+        yield from self._look_at(fleet, now) if fleet is not None else ()
         for key in self._holds.due(now):
             yield self._signal(key, self._holds.since(key), firing=True)
+
+    def _look_at(self, fleet: Fleet, now: Instant) -> Iterator[Signal]:
+        for device in self._devices:
+            # As they are now: results may have come since the reload.
+            state, since = fleet.state(device)
+            if state is self.settings.state or (state is not State.UNKNOWN and (device, ()) in self._holds):
+                yield from self._set((device, ()), state is self.settings.state, since, now)
 
     def _set(self, key: Key, holds: bool, at: WallMs, now: Instant, detail: str = "") -> Iterator[Signal]:
         since = self._holds.since(key) if key in self._holds else at

@@ -1,0 +1,130 @@
+"""Commands about incidents and silences: what people do at the desk, through the control socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from monitor.alerts.desk import Desk, UnknownIncident
+from monitor.alerts.suppress import Silence
+from monitor.control.server import Handler
+from monitor.control.wire import ControlError
+from monitor.model import IncidentId, Instant, WallMs
+from monitor.select import Selector
+
+if TYPE_CHECKING:
+    from monitor.daemon import Daemon
+
+_AUTHOR, _TEXT = 80, 500
+
+
+class IncidentCommands:
+    """``ControlError`` says what was wrong with a request."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "ack": self._ack,
+            "resolve": self._resolve,
+            "note": self._note,
+            "silences": self._silences,
+            "silence": self._silence,
+            "end_silence": self._end_silence,
+        }
+
+    async def _ack(self, arguments: dict[str, Any]) -> Any:
+        id_, author = _incident(arguments), _author(arguments)
+        span = arguments.get("for_ms")
+
+        def act(desk: Desk, now: Instant) -> WallMs | None:
+            until = WallMs(now.wall + int(span)) if span is not None else None
+            desk.acknowledge(id_, author, now, until)
+            return until
+
+        return {"incident": id_, "until": self._do(act)}
+
+    async def _resolve(self, arguments: dict[str, Any]) -> Any:
+        id_, author, text = _incident(arguments), _author(arguments), _text(arguments)
+        self._do(lambda desk, now: desk.resolve(id_, author, text, now))
+        return {"incident": id_}
+
+    async def _note(self, arguments: dict[str, Any]) -> Any:
+        id_, author, text = _incident(arguments), _author(arguments), _text(arguments)
+        kind = str(arguments.get("kind", "note"))
+        if kind not in ("note", "cause") or not text:
+            raise ControlError("give a note or a cause, in words")
+        self._do(lambda desk, now: desk.note(id_, kind, author, text, now))
+        return {"incident": id_}
+
+    # ---------------------------------------------------------------- silences
+
+    async def _silences(self, arguments: dict[str, Any]) -> Any:
+        now = self._daemon.clock.now().wall
+        found = self._daemon.pipeline.desk.teller.gate.silences.values()
+        return [_plain(silence) for silence in found if silence.ends > now]
+
+    async def _silence(self, arguments: dict[str, Any]) -> Any:
+        author, reason = _author(arguments), _text(arguments)
+        try:
+            match = Selector(dict(arguments["match"]))
+            span = int(arguments["for_ms"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ControlError(f"not a silence: {error}") from error
+        if not match.source or span <= 0 or not reason:
+            raise ControlError("a silence needs labels to match, a length and a reason")
+
+        def act(desk: Desk, now: Instant) -> Silence:
+            ends = WallMs(now.wall + span)
+            silence = Silence(desk.next_silence(), match, author, reason, now.wall, ends)
+            desk.silence(silence)
+            return silence
+
+        return _plain(self._do(act))
+
+    async def _end_silence(self, arguments: dict[str, Any]) -> Any:
+        silence = self._daemon.pipeline.desk.teller.gate.silences.get(int(arguments["silence"]))
+        now = self._daemon.clock.now().wall
+        if silence is None or silence.ends <= now:
+            raise ControlError(f"no silence {arguments['silence']} is in force")
+        ended = replace(silence, ends=now)
+        self._do(lambda desk, _: desk.silence(ended))
+        return _plain(ended)
+
+    def _do(self, act: Callable[[Desk, Instant], Any]) -> Any:
+        now = self._daemon.clock.now()
+        try:
+            return self._daemon.at_desk(act, now)
+        except UnknownIncident as error:
+            raise ControlError(str(error)) from error
+
+
+def _plain(silence: Silence) -> dict[str, Any]:
+    return {
+        "id": silence.id,
+        "match": silence.match.source,
+        "author": silence.author,
+        "reason": silence.reason,
+        "begins": silence.begins,
+        "ends": silence.ends,
+    }
+
+
+def _incident(arguments: dict[str, Any]) -> IncidentId:
+    try:
+        return IncidentId(int(arguments["incident"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ControlError("which incident?") from error
+
+
+def _author(arguments: dict[str, Any]) -> str:
+    author = str(arguments.get("author", "")).strip()[:_AUTHOR]
+    if not author:
+        raise ControlError("who asks? an author is needed")
+    return author
+
+
+def _text(arguments: dict[str, Any]) -> str:
+    return str(arguments.get("text", "")).strip()[:_TEXT]
