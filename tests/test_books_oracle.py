@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.books.moments import moments
+from monitor.books.outages import faults_of
 from monitor.books.period import Length, Period, period_of
 from monitor.books.read import read_records
 from monitor.books.tally import Tally, Unmeasured, mask_of, tallies, tally
@@ -145,12 +146,16 @@ def _agree(story: Story) -> None:
     db = empty_ledger()
     write(db, story.facts)
     period = story.period()
-    segments = segments_of(read_records(db, period))
+    records = read_records(db, period)
+    segments = segments_of(records)
     db.close()
     seconds = story.seconds()
     walked = walk(story.facts, seconds)
 
     assert tally(segments) == Tally(*count(walked, lambda member: True))
+    faults = faults_of(records, segments)
+    assert sum(fault.counted for fault in faults) == tally(segments).offline
+    assert sum(fault.excluded for fault in faults) == tally(segments).excluded_offline
     for area, found in tallies(segments, lambda stretch: stretch.area).items():
         assert found == Tally(*count(walked, lambda member, area=area: member.area == area))
     for key, found in tallies(segments, lambda stretch: (stretch.device, stretch.site)).items():

@@ -19,6 +19,7 @@ from monitor.books.timeline import Class, Segments
 from monitor.model import DeviceId, State
 
 K = TypeVar("K", bound=Hashable)
+_OFFLINE = (State.DOWN, State.UNREACHABLE)
 T = TypeVar("T")
 
 
@@ -57,11 +58,12 @@ class _Run:
 def faults_of(records: Records, segments: Segments) -> list[Fault]:
     """All faults of the period, by device and time."""
     states = {h.stretches[0].device: h.states for h in records.histories}
-    return [
-        _fault(run, ended, states[device])
-        for device, pieces in _by_device(segments)
-        for run, ended in _runs(pieces)
-    ]
+    found: list[Fault] = []
+    for device, pieces in _by_device(segments):
+        rows = states[device]
+        times = [row.at for row in rows]
+        found.extend(_fault(run, ended, rows, times) for run, ended in _runs(pieces))
+    return found
 
 
 _Piece = tuple[int, int, int, bool, Stretch]
@@ -96,11 +98,9 @@ def _runs(pieces: Iterable[_Piece]) -> Iterator[tuple[_Run, bool]]:
         yield run, False
 
 
-def _fault(run: _Run, ended: bool, states: Sequence[StateRow]) -> Fault:
-    first = bisect_right(states, run.since, key=lambda row: row.at) - 1
-    last = bisect_right(states, run.until - 1, key=lambda row: row.at)
-    during = states[max(0, first) : last]
-    begin = next((row for row in during if row.state.offline), during[0])
+def _fault(run: _Run, ended: bool, states: Sequence[StateRow], times: Sequence[int]) -> Fault:
+    during = states[bisect_right(times, run.since) - 1 : bisect_right(times, run.until - 1)]
+    begin = next(row for row in during if row.state in _OFFLINE)
     own = any(row.state is State.DOWN for row in during)
     span = Span(run.since, run.until)
     return Fault(run.stretch, span, ended, run.offline, run.excluded, own, begin.reason, begin.parent)

@@ -89,6 +89,7 @@ def _stretches(db: sqlite3.Connection, bounds: Span) -> dict[DeviceId, list[Stre
     calendar saw twice (the clock was set back) is booked once, as first seen."""
     found: dict[DeviceId, list[Stretch]] = {}
     taken: dict[DeviceId, int] = {}
+    kinds = {kind.value: kind for kind in Kind}
     for device, since, until, name, kind, address, site, area, key_site, vendor, model, feeder in db.execute(
         _STRETCHES
     ):
@@ -98,7 +99,17 @@ def _stretches(db: sqlite3.Connection, bounds: Span) -> dict[DeviceId, list[Stre
         if span.since < span.until:
             found.setdefault(device, []).append(
                 Stretch(
-                    device, span, name, Kind(kind), address, site, area, bool(key_site), vendor, model, feeder
+                    device,
+                    span,
+                    name,
+                    kinds[kind],
+                    address,
+                    site,
+                    area,
+                    bool(key_site),
+                    vendor,
+                    model,
+                    feeder,
                 )
             )
     return found

@@ -146,9 +146,10 @@ def _findings(faults: list[Fault], tally_: Tally, words: Words) -> str:
         last = faults[-1]
         reason = reason_word(words, last.reason) if last.own else t("what carries it was off line")
         found.append(
-            t(
+            words.many(
+                "{n} time off line, {time} in all, last: {reason}",
                 "{n} times off line, {time} in all, last: {reason}",
-                n=len(faults),
+                len(faults),
                 time=hours(sum(fault.offline for fault in faults)),
                 reason=reason,
             )

@@ -79,9 +79,9 @@ def _records(f: Figures, words: Words) -> Table:
         )
     columns = (
         Column(t("No."), width=0.7),
-        Column(t("Incident"), width=2.2),
+        Column(t("Incident"), width=2.0),
         Column(t("Place"), width=1.3),
-        Column(t("Severity"), width=0.7),
+        Column(t("Severity"), width=0.9),
         Column(t("Began"), Sort.MOMENT, 1.3),
         Column(t("Found"), Sort.MOMENT, 1.3),
         Column(t("Told"), Sort.MOMENT, 1.3),
