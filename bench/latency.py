@@ -28,7 +28,19 @@ from tests.daemon_support import RULES, House, moved
 from tests.icmp_support import FLEET_ADDRESS, Network, network
 
 _MANY = 500
-_PACE = 'receiver = "duty"\ngroup_by = ["id"]\ngroup_wait = "0s"\n'
+_ROUTES = """\
+[[route]]
+match = {{ area = "{area}" }}
+receiver = "duty"
+group_by = ["area"]
+group_wait = "0s"
+
+[[route]]
+receiver = "duty"
+group_by = ["id"]
+group_wait = "0s"
+"""
+"""Single cameras are a case each; those that fall together are one of their area."""
 
 
 class Receiver:
@@ -75,18 +87,18 @@ async def measure(options: argparse.Namespace, net: Network, folder: Path) -> di
     receiver, house, rng = Receiver(), House(folder), random.Random(options.seed)
     await receiver.start()
     text = CONFIG.format(reference=FLEET_ADDRESS, interval=options.interval, rate=20_000)
-    text = text.replace("webhook://127.0.0.1:9/", receiver.url).replace('receiver = "duty"\n', _PACE)
+    text = text.replace("webhook://127.0.0.1:9/", receiver.url)
+    text = text[: text.index("[[route]]")] + _ROUTES.format(area=AREAS[3])
     text = text.replace("channel.hook]\n", "channel.hook]\nper_minute = 6000\n")
     house.furnish(devices, text + RULES)
     cameras = [d for d in devices if d.kind is Kind.CAMERA and not d.key_site]
+    many = [d for d in cameras if d.area == AREAS[3]][:_MANY]
     singles: list[float] = []
     async with house.running():
         await house.all_measured(120)
-        chosen = rng.sample(cameras, options.times)
-        for camera in chosen:
+        for camera in rng.sample([d for d in cameras if d.area != AREAS[3]], options.times):
             await asyncio.sleep(rng.uniform(0, options.interval))
             singles.append(await _until_told(net, receiver, [camera], camera.name))
-        many = [d for d in cameras if d.area == AREAS[3] and d not in chosen][:_MANY]
         many_s = await _until_told(net, receiver, many, AREAS[3])
         status = await house.ask("status")
         await house.stop()

@@ -49,7 +49,7 @@ async def phone(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Phone]:
         pytest.param(fakes.Mode.RESET, marks=pytest.mark.long),
         pytest.param(fakes.Mode.LOGIN_PAGE, marks=pytest.mark.long),
         pytest.param("refused", marks=pytest.mark.long),
-        "200 with an error",
+        pytest.param("200 with an error", marks=pytest.mark.long),
     ],
 )
 async def test_a_bad_channel_delays_no_other_loses_nothing_and_shows_no_secret(
@@ -250,7 +250,8 @@ main()
 """The daemon on a machine whose clock we can set: ``time`` answers by a file that holds seconds."""
 
 
-@pytest.mark.parametrize("by_s", [pytest.param(-3600, marks=pytest.mark.long), 3600])
+@pytest.mark.long
+@pytest.mark.parametrize("by_s", [-3600, 3600])
 async def test_a_clock_that_is_set_makes_no_downtime_and_no_false_alert(
     tmp_path: Path, street: Street, phone: Phone, by_s: int
 ) -> None:

@@ -21,6 +21,7 @@ from monitor.config.daemon import LogFormat
 from monitor.model import Device, DeviceId, Instant, Kind, MonoMs, Reason, Result, State, Target, WallMs
 from monitor.resolve import Resolver, is_address
 from monitor.schedule import Schedule
+from monitor.simulate.wires import TCP_PORT, TcpWires
 from monitor.storage.ledger import Ledger
 from monitor.storage.ledger.records import DeviceJoined, StateChanged
 from monitor.tally import Tally
@@ -215,3 +216,15 @@ except RuntimeError:
     )
     assert "the channel broke" in done.stderr
     assert "planted-secret" not in done.stderr + done.stdout
+
+
+async def test_a_simulated_camera_takes_any_number_of_connections() -> None:
+    wires = TcpWires()
+    wires.plug(["127.0.77.1"])
+    try:
+        for _ in range(30):
+            _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.77.1", TCP_PORT), 2)
+            writer.close()
+            await writer.wait_closed()
+    finally:
+        wires.unplug(["127.0.77.1"])

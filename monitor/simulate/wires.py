@@ -6,6 +6,8 @@ network, one TCP listener for each device.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 import resource
 import socket
@@ -68,6 +70,7 @@ class TcpWires:
         for address in addresses:
             listener = self._listeners.pop(address, None)
             if listener is not None:
+                asyncio.get_running_loop().remove_reader(listener)
                 listener.close()
 
     def plug(self, addresses: Iterable[str]) -> None:
@@ -76,7 +79,15 @@ class TcpWires:
                 listener = self._listeners[address] = socket.socket()
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 listener.bind((address, TCP_PORT))
-                listener.listen(8)  # the kernel completes the handshake: nobody needs to accept
+                listener.setblocking(False)
+                listener.listen(8)
+                # One that nobody accepts stays in the queue, and nine of them would unplug the camera.
+                asyncio.get_running_loop().add_reader(listener, _accept, listener)
+
+
+def _accept(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        listener.accept()[0].close()
 
 
 def behind(devices: Iterable[tuple[str, str, tuple[str, ...]]], fallen: set[str]) -> set[str]:
