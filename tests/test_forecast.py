@@ -8,7 +8,19 @@ from collections.abc import Iterable
 import pytest
 from pydantic import ValidationError
 
-from monitor.model import Device, DeviceId, Instant, Kind, MonoMs, Reading, Reason, Result, Standing, State, WallMs
+from monitor.model import (
+    Device,
+    DeviceId,
+    Instant,
+    Kind,
+    MonoMs,
+    Reading,
+    Reason,
+    Result,
+    Standing,
+    State,
+    WallMs,
+)
 from monitor.rules.base import Signal
 from monitor.rules.book import RuleBook
 from monitor.rules.forecast import ForecastSettings
