@@ -4,8 +4,8 @@
 
 ``us_per_sample_bank`` is the median of whole rounds (one sample for every series) after a day of learning;
 ``round_ms`` is such a round's wall time. ``us_per_sample_scalar`` is the scalar form on the same kind of
-series. ``bytes_per_series`` is what the detector keeps; ``bytes_per_picture`` what the rule keeps beside it to
-draw the last hours. ``load_s`` is the time to take up a snapshot of all series.
+series. ``bytes_per_series`` is what the detector keeps; ``bytes_per_picture`` what the rule keeps beside it
+to draw the last hours. ``load_s`` is the time to take up a snapshot of all series.
 """
 
 from __future__ import annotations

@@ -121,12 +121,12 @@ def test_a_stuck_value_is_told() -> None:
 def test_devices_that_are_not_selected_are_not_watched() -> None:
     watch = _Watch(_settings())
     watch.feed([1.0, 2.0, 3.0], device=SWITCH.id)
-    assert watch.rule.learner.keys() == []
+    assert watch.rule.learner.series() == []
 
 
 def test_two_readings_in_one_span_are_one_sample(watch: _Watch) -> None:
     learner = watch.rule.learner
-    key = learner.keys()[0]
+    key = learner.series()[0]
     at = WallMs((START + STEP * 100_000) * 1000)
     learner.add(key, 10.0, at)
     learner.add(key, 30.0, WallMs(at + 1000))
@@ -134,7 +134,7 @@ def test_two_readings_in_one_span_are_one_sample(watch: _Watch) -> None:
 
 
 def test_a_picture_and_the_band_show_why(watch: _Watch) -> None:
-    key = watch.rule.learner.keys()[0]
+    key = watch.rule.learner.series()[0]
     picture = watch.rule.picture(key)
     assert picture is not None and picture.startswith(b"\x89PNG")
     at = WallMs((START + STEP * watch.sample) * 1000)
@@ -156,7 +156,7 @@ def test_a_series_that_alerts_again_and_again_is_noisy_rather_than_loud(watch: _
         told += watch.feed(values)
     assert [s.firing for s in told] == [True, False] * 5
     [(key, alerts)] = watch.rule.noisy(WallMs((START + STEP * watch.sample) * 1000))
-    assert [key] == watch.rule.learner.keys()
+    assert [key] == watch.rule.learner.series()
     assert alerts > 5
 
 
@@ -189,11 +189,11 @@ def test_a_planned_change_is_relearned_within_hours(watch: _Watch) -> None:
 
 def test_a_replaced_device_is_relearned_and_a_removed_one_forgotten(watch: _Watch) -> None:
     learner = watch.rule.learner
-    key = learner.keys()[0]
+    key = learner.series()[0]
     watch.book.reload(_Fleet({CAMERA.id: replace(CAMERA, model="other")}))
     assert watch.feed(v + 300 for v in daily(1, random.Random(10))) == []
     watch.book.reload(_Fleet({SWITCH.id: SWITCH}))
-    assert key not in learner.keys()
+    assert key not in learner.series()
 
 
 def test_an_alert_of_a_removed_device_ends(watch: _Watch) -> None:

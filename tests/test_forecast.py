@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -33,7 +34,7 @@ HOUR = 3600
 
 
 class _Fleet:
-    devices = {SERVER.id: SERVER}
+    devices: ClassVar[Mapping[DeviceId, Device]] = {SERVER.id: SERVER}
 
     def standing(self, device: DeviceId) -> Standing:
         return Standing.ONLINE

@@ -43,7 +43,7 @@ def show(state: Path, device: str, hour: int | None, png: Path | None, timezone:
     learner = Learner(LocalCalendar(ZoneInfo(timezone)), 300.0)
     if loaded.snapshot is None or not learner.adopt(loaded.snapshot):
         raise click.ClickException(f"{state} holds no baselines of this version")
-    keys = [key for key in learner.keys() if key[0] == device]
+    keys = [key for key in learner.series() if key[0] == device]
     if not keys:
         raise click.ClickException(f'nothing learned about "{device}"')
     for key in keys:
@@ -60,9 +60,8 @@ def _show(learner: Learner, key: Key, hours: range | tuple[int]) -> None:
         for day_type, name in ((0, "working day"), (1, "rest day")):
             usual = learner.usual_on(key, hour * 3600.0 + 1800.0, day_type)
             if usual is not None:
-                click.echo(
-                    f"  {hour:02}:00 {name:12} {usual.low:12.6g} … {usual.high:12.6g}  about {usual.expected:.6g}"
-                )
+                band = f"{usual.low:12.6g} … {usual.high:12.6g}"
+                click.echo(f"  {hour:02}:00 {name:12} {band}  about {usual.expected:.6g}")
 
 
 @baseline.command("replay")

@@ -107,7 +107,8 @@ def _begin(w: Floats, s: Slims, new: Bools, t: Floats, v: Floats) -> None:
 
 
 def _read(s: Slims, row: int) -> Floats:
-    return s[row].astype(np.float64)
+    widened: Floats = s[row].astype(np.float64)
+    return widened
 
 
 class _Cells:
@@ -307,10 +308,10 @@ def _records(s: Slims, cells: _Cells, x: Floats, count: Floats, spread: Floats, 
         for place, further in ((row + bucket, np.maximum), (row + BUCKETS + bucket, np.minimum)):
             cells.put(s, place, further(cells.get(s, place), within[k]))
     odd = np.zeros(x.shape[1])
-    for k in np.nonzero(broken.any(axis=1))[0]:
+    for k in np.nonzero(broken.any(axis=1))[0].tolist():
         some = np.nonzero(broken[k])[0]
         here = bucket if isinstance(bucket, np.intp) else bucket[some]
-        odd[some] += _broken(s, int(k), some, here, x[k, some], count[some], spread[some], tiny[some])
+        odd[some] += _broken(s, k, some, here, x[k, some], count[some], spread[some], tiny[some])
     return odd
 
 

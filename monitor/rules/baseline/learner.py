@@ -139,7 +139,7 @@ class Learner:
 
     # ---------------------------------------------------------------- what it knows
 
-    def keys(self) -> list[Key]:
+    def series(self) -> list[Key]:
         return list(self._columns)
 
     def usual(self, key: Key, when: WallMs) -> Usual | None:
@@ -196,7 +196,7 @@ class Learner:
         return Snapshot(at.NAME, keys, self.bank.wide[:, columns], self.bank.slim[:, columns])
 
     def adopt(self, snapshot: Snapshot) -> bool:
-        """Take up what was learned; ``False`` when it is of another layout. What is here already is replaced."""
+        """Take up what was learned, in place of what is here; ``False`` when it is of another layout."""
         if (
             snapshot.layout != at.NAME
             or snapshot.wide.shape[0] != at.WIDE

@@ -69,7 +69,7 @@ class BaselineRule:
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
         before = self._devices
         self._devices = {d.id: d for d in fleet.devices.values() if self.settings.select.selects(d)}
-        for key in self.learner.keys():
+        for key in self.learner.series():
             old, new = before.get(key[0]), self._devices.get(key[0])
             if new is None and before:
                 self.learner.forget(key)
@@ -207,7 +207,7 @@ class BaselineRule:
 
     def points(self, at: WallMs) -> Iterator[Point]:
         """What is usual now, for Grafana to draw behind the values."""
-        for key in self.learner.keys():
+        for key in self.learner.series():
             usual = self.learner.usual(key, at)
             if usual is not None:
                 tags = (("device", key[0]), ("metric", self.settings.metric), ("rule", self.settings.name))
@@ -216,7 +216,7 @@ class BaselineRule:
 
     def relearn(self, device: DeviceId) -> int:
         """A planned change at this device: start anew with its series; how many there were."""
-        return sum(self.learner.relearn(key) for key in self.learner.keys() if key[0] == device)
+        return sum(self.learner.relearn(key) for key in self.learner.series() if key[0] == device)
 
     def snapshot(self) -> Snapshot:
         return self.learner.snapshot()
