@@ -39,7 +39,9 @@ def run_bank(t: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def daily(days: int, rng: random.Random, level: float = 50.0, swing: float = 20.0, noise: float = 2.0) -> list[float]:
+def daily(
+    days: int, rng: random.Random, level: float = 50.0, swing: float = 20.0, noise: float = 2.0
+) -> list[float]:
     """A daily pattern with noise that remembers a little."""
     red, out = 0.0, []
     for i in range(days * PER_DAY):

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
 
-from monitor.model import Device, DeviceId, Instant, Kind, MonoMs, Reading, Reason, Result, Standing, State, WallMs
+from monitor.model import (
+    Device,
+    DeviceId,
+    Instant,
+    Kind,
+    MonoMs,
+    Reading,
+    Reason,
+    Result,
+    Standing,
+    State,
+    WallMs,
+)
 from monitor.rules.base import Signal
 from monitor.rules.book import RuleBook
 from monitor.rules.forecast import ForecastSettings
@@ -21,7 +34,7 @@ HOUR = 3600
 
 
 class _Fleet:
-    devices = {SERVER.id: SERVER}
+    devices: ClassVar[Mapping[DeviceId, Device]] = {SERVER.id: SERVER}
 
     def standing(self, device: DeviceId) -> Standing:
         return Standing.ONLINE

@@ -20,8 +20,9 @@ class Usual:
     """Usual distance from ``expected`` at this time of day."""
 
     def holds(self, value: float) -> bool:
-        """Nothing to speak of: within three spreads, or within the range of this hour."""
-        return self.low <= value <= self.high or abs(value - self.expected) <= 3.0 * self.spread
+        """Nothing to speak of: within three spreads. The range of this hour is no measure, since it widens
+        with what is odd now."""
+        return abs(value - self.expected) <= 3.0 * self.spread
 
 
 def usual(w: Sequence[float], s: Sequence[float], second: float, day_type: int) -> Usual | None:

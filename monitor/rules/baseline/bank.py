@@ -19,6 +19,7 @@ from monitor.rules.baseline.scalar import (
     NONE,
     NONE_F32,
     NORMAL,
+    RELEARN_DAYS,
     SLOT_S,
     TINY,
     WARM_UP_DAYS,
@@ -32,10 +33,7 @@ Bools = NDArray[np.bool_]
 
 CHUNK = 2048
 """Series at a time: what is worked on stays in the processor's cache."""
-_FLOORED = np.array(
-    [[k not in (at.RESIDUAL, at.SHORT_MEAN, at.MIDDLE_MEAN, at.LONG_MEAN)] for k in range(FEATURES)]
-)
-_PLACES = RECORDS + 2 * BUCKETS * np.arange(FEATURES, dtype=np.intp)[:, None]
+_PLACES = tuple(RECORDS + 2 * BUCKETS * k for k in range(FEATURES))
 
 
 class Bank:
@@ -96,15 +94,47 @@ class Bank:
 
 
 def _begin(w: Floats, s: Slims, new: Bools, t: Floats, v: Floats) -> None:
-    for row in (at.TIME, at.START, at.QUIET_UNTIL):
-        w[row, new] = t[new]
+    relearns = _read(s, at.DAYS) + _read(s, at.DAYS + 1) >= 1.0
+    w[at.START, new] = np.where(relearns, t - RELEARN_DAYS * DAY_S, t)[new]
+    w[at.TIME, new] = t[new]
+    w[at.QUIET_UNTIL, new] = t[new] + WARM_UP_DAYS * DAY_S
     for row in (at.LEVEL, at.PREVIOUS):
         w[row, new] = v[new]
+    for row in (at.SHORT, at.MIDDLE, at.LONG, at.ROUGHNESS):
+        w[row, new] = 0.0
     s[at.COUNT, new] = s[at.BAR, new] = 1.0
+    s[at.EVIDENCE, new] = s[at.WEEK, new] = 0.0
 
 
 def _read(s: Slims, row: int) -> Floats:
-    return s[row].astype(np.float64)
+    widened: Floats = s[row].astype(np.float64)
+    return widened
+
+
+class _Cells:
+    """One cell of each column, at a row that may differ from column to column. Where it does not (samples
+    taken together mostly fall in the same hour), whole rows are read: that is several times faster."""
+
+    def __init__(self, series: int) -> None:
+        self._columns = np.arange(series)
+
+    @staticmethod
+    def even(rows: Ints) -> Ints | np.intp:
+        """The one row, if it is one."""
+        first = rows[0]
+        return np.intp(first) if (rows == first).all() else rows
+
+    def get(self, s: Slims, row: Ints | np.intp) -> Slims:
+        return s[row] if isinstance(row, np.intp) else s[row, self._columns]
+
+    def read(self, s: Slims, row: Ints | np.intp) -> Floats:
+        return self.get(s, row).astype(np.float64)
+
+    def put(self, s: Slims, row: Ints | np.intp, values: Floats) -> None:
+        if isinstance(row, np.intp):
+            s[row] = values
+        else:
+            s[row, self._columns] = values
 
 
 @np.errstate(all="ignore")
@@ -119,7 +149,7 @@ def _advance(
     direction: int,
     sensitivity: float,
 ) -> Floats:
-    cols = np.arange(len(value))
+    cells = _Cells(len(value))
     dt = t - w[at.TIME]
     w[at.TIME] = t
     count = _read(s, at.COUNT) + 1.0
@@ -134,27 +164,24 @@ def _advance(
 
     place = second / SLOT_S - 0.5
     place = np.where(place < 0.0, place + SLOTS, place)
-    slot = place.astype(np.intp)
-    part = place - slot
+    whole = place.astype(np.intp)
+    part = place - whole
     rest = 1.0 - part
-    slot %= SLOTS
+    slot = cells.even(whole % SLOTS)
     after = (slot + 1) % SLOTS
     restday = day_type == 1
     profile = s[at.PROFILE : at.PROFILE + 2 * SLOTS]
 
-    def shape(one: Ints, next_: Ints) -> Floats:
-        of_work = (
-            profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
-        )
-        one, next_ = one + SLOTS, next_ + SLOTS
-        added = profile[one, cols].astype(np.float64) * rest + profile[next_, cols].astype(np.float64) * part
+    def shape(one: Ints | np.intp, next_: Ints | np.intp) -> tuple[Floats, Floats]:
+        of_work = cells.read(profile, one) * rest + cells.read(profile, next_) * part
+        added = cells.read(profile, one + SLOTS) * rest + cells.read(profile, next_ + SLOTS) * part
         return of_work, added
 
     work, added = shape(slot, after)
     later, later_added = shape((slot + 2) % SLOTS, (slot + 3) % SLOTS)
     earlier, earlier_added = shape((slot - 2) % SLOTS, (slot - 1) % SLOTS)
-    whole = work + added
-    own, other = np.where(restday, whole, work), np.where(restday, work, whole)
+    both = work + added
+    own, other = np.where(restday, both, work), np.where(restday, work, both)
     later = np.where(restday, later + later_added, later)
     earlier = np.where(restday, earlier + earlier_added, earlier)
     off_level, off_profile = _read(s, at.OFF_LEVEL), _read(s, at.OFF_PROFILE)
@@ -168,9 +195,9 @@ def _advance(
     beyond = off - np.minimum(np.maximum(off, low), high)
     surprise = (1.0 - by.TOLERANCE) * residual + by.TOLERANCE * beyond
 
-    two_hours = at.NOISE + np.minimum((second / 7200.0).astype(np.intp), 11)
+    two_hours = cells.even(at.NOISE + np.minimum((second / 7200.0).astype(np.intp), 11))
     spread = w[at.SPREAD].copy()
-    here = s[two_hours, cols].astype(np.float64)
+    here = cells.read(s, two_hours)
     fresh = ~(here > 0.0)
     here = np.where(fresh, spread, here)
     tiny = TINY * np.abs(value)
@@ -190,7 +217,7 @@ def _advance(
     size = np.abs(jump)
     size = np.where(settled, np.minimum(size, np.maximum(2.0 * by.CLIP * spread, 0.25 * off_width)), size)
     rough = w[at.ROUGHNESS]
-    rough = np.where(gap, rough, rough + (size - rough) / by.ROUGH_SPAN)
+    rough = np.where(gap, rough, rough + (size - rough) / np.minimum(by.ROUGH_SPAN, count - 1.0))
     jump = np.where(gap, 0.0, jump)
     short, middle, long = (np.where(gap, 0.0, w[row]) for row in (at.SHORT, at.MIDDLE, at.LONG))
     short = short + (z_clipped - short) / by.SHORT_SPAN
@@ -210,9 +237,9 @@ def _advance(
         _first_records(s, features)
         odd = np.zeros(len(value))
     else:
-        odd = _records(s, cols, features, count, spread, tiny)
-    hour = np.minimum((second / 3600.0).astype(np.intp), 23)
-    odd = odd + _hours(s, cols, hour, off, expected, age, off_width + tiny)
+        odd = _records(s, cells, features, count, spread, tiny)
+    hour = cells.even(np.minimum((second / 3600.0).astype(np.intp), 23))
+    odd = odd + _hours(s, cells, hour, off, expected, age, off_width + tiny)
     strong = np.abs(short)
     by_z = by.Z_WEIGHT * np.minimum(strong / by.Z_FROM - 1.0, 1.0)
     odd = odd + np.where((strong > by.Z_FROM) & (width > 0.0), by_z, 0.0)
@@ -226,7 +253,7 @@ def _advance(
     drawn = here + by.NOISE_RATE * learned / 3600.0 * (
         np.minimum(distance, np.maximum(clip, 3.0 * here)) - here
     )
-    s[two_hours, cols] = np.where(fresh, spread, drawn)
+    cells.put(s, two_hours, np.where(fresh, spread, drawn))
     w[at.LEVEL] += np.maximum(learned / (by.LEVEL_DAYS * DAY_S), part_of) * clipped
     miss = off - own
     far = np.maximum(off_width, clip)
@@ -235,17 +262,17 @@ def _advance(
     s[at.OFF_PROFILE] = np.where(
         gap, off_profile, off_profile + rate * (np.minimum(np.abs(miss), far) - off_profile)
     )
-    days = s[at.DAYS + day_type, cols].astype(np.float64)
+    days_row = cells.even(at.DAYS + day_type)
+    days = cells.read(s, days_row)
     gain = np.minimum(np.maximum(by.PROFILE_RATE, 1.0 / (days + 1.0)) * learned / SLOT_S, 0.5)
     gain = gain * (1.5 * np.minimum(np.maximum(miss, -clip), clip))
     gain = np.where(gap, 0.0, gain)
-    shift = np.where(restday & (s[at.DAYS] >= 1.0), SLOTS, 0)
-    profile[shift + slot, cols] = profile[shift + slot, cols].astype(np.float64) + gain * rest
-    profile[shift + after, cols] = profile[shift + after, cols].astype(np.float64) + gain * part
-    s[at.DAYS + day_type, cols] = days + learned / DAY_S
+    shift = cells.even(np.where(restday & (s[at.DAYS] >= 1.0), SLOTS, 0))
+    for row, share in ((shift + slot, rest), (shift + after, part)):
+        cells.put(profile, row, cells.read(profile, row) + gain * share)
+    cells.put(s, days_row, days + learned / DAY_S)
 
     maturity = np.minimum(1.0, age / by.MATURE_DAYS) * np.minimum(1.0, count / by.MATURE_COUNT)
-    maturity = np.where(age < WARM_UP_DAYS, 0.0, maturity)
     return _verdict(w, s, t, odd * sensitivity, gap, learned, maturity)
 
 
@@ -272,53 +299,71 @@ def _turn(s: Slims, features: Floats, week: Floats) -> None:
     s[at.HIGH_NOW : at.HIGH_NOW + 24, even], s[at.LOW_NOW : at.LOW_NOW + 24, even] = -NONE, NONE
 
 
-def _records(s: Slims, cols: Ints, x: Floats, count: Floats, spread: Floats, tiny: Floats) -> Floats:
+def _records(s: Slims, cells: _Cells, x: Floats, count: Floats, spread: Floats, tiny: Floats) -> Floats:
     highest, lowest = s[HIGHEST : HIGHEST + FEATURES], s[LOWEST : LOWEST + FEATURES]
-    high, low = highest.astype(np.float64), lowest.astype(np.float64)
-    place = _PLACES + s[at.WEEK].astype(np.intp) % BUCKETS
-    above, below = x > high, x < low
-    broken = above | below
-    here_high, here_low = s[place, cols], s[place + BUCKETS, cols]
-    new_high = np.where(~broken & (x > here_high), x, here_high)
-    new_low = np.where(~broken & (x < here_low), x, here_low)
+    broken = (x > highest) | (x < lowest)
+    within = np.minimum(np.maximum(x.astype(np.float32), lowest), highest)
+    bucket = cells.even(s[at.WEEK].astype(np.intp) % BUCKETS)
+    for k, row in enumerate(_PLACES):
+        for place, further in ((row + bucket, np.maximum), (row + BUCKETS + bucket, np.minimum)):
+            cells.put(s, place, further(cells.get(s, place), within[k]))
     odd = np.zeros(x.shape[1])
-    if not broken.any():
-        s[place, cols], s[place + BUCKETS, cols] = new_high, new_low
-        return odd
+    for k in np.nonzero(broken.any(axis=1))[0].tolist():
+        some = np.nonzero(broken[k])[0]
+        here = bucket if isinstance(bucket, np.intp) else bucket[some]
+        odd[some] += _broken(s, k, some, here, x[k, some], count[some], spread[some], tiny[some])
+    return odd
+
+
+def _broken(
+    s: Slims,
+    k: int,
+    some: Ints,
+    bucket: Ints | np.intp,
+    x: Floats,
+    count: Floats,
+    spread: Floats,
+    tiny: Floats,
+) -> Floats:
+    """Feature ``k`` of the columns ``some``, whose records it broke: few, so they are taken apart."""
+    high, low = s[HIGHEST + k, some].astype(np.float64), s[LOWEST + k, some].astype(np.float64)
+    above = x > high
     width = high - low
     excess = np.where(above, x - high, low - x)
     follow = excess * by.FOLLOW
     follow = np.where(width > 0.0, np.minimum(follow, by.FOLLOW_MOST * width), follow)
     follow = np.where(count < 20.0, excess, follow)
-    up, down = high + follow, low - follow
-    s[place, cols] = np.where(above, up, new_high)
-    s[place + BUCKETS, cols] = np.where(below, down, new_low)
-    highest[:] = np.where(above, up, high)
-    lowest[:] = np.where(below, down, low)
-    centre = np.minimum(np.maximum(0.0, low), high)
-    centre[at.ROUGH] = 0.5 * (low[at.ROUGH] + high[at.ROUGH])
+    centre = 0.5 * (low + high) if k == at.ROUGH else np.minimum(np.maximum(0.0, low), high)
     side = np.where(above, 2.0 * (high - centre), 2.0 * (centre - low))
-    calm = by.STILLNESS * width[at.ROUGH] * (1.0 - x[at.ROUGH] / low[at.ROUGH])
-    smooth = below[at.ROUGH] & (low[at.ROUGH] > 0.0)
-    excess[at.ROUGH] = np.where(smooth, np.maximum(excess[at.ROUGH], calm), excess[at.ROUGH])
-    floor = np.where(_FLOORED, by.SPREAD_FLOOR * spread + tiny, by.SPREAD_FLOOR)
+    place = RECORDS + 2 * BUCKETS * k + bucket
+    s[HIGHEST + k, some] = np.where(above, high + follow, high)
+    s[LOWEST + k, some] = np.where(above, low, low - follow)
+    s[place, some] = np.where(above, high + follow, s[place, some])
+    s[place + BUCKETS, some] = np.where(above, s[place + BUCKETS, some], low - follow)
+    if k == at.ROUGH:
+        still = by.STILLNESS * width * (1.0 - x / low)
+        excess = np.where(~above & (low > 0.0), np.maximum(excess, still), excess)
+    floor = by.SPREAD_FLOOR if 1 <= k <= 4 else by.SPREAD_FLOOR * spread + tiny
     span = by.EVEN_SIDES * width + (1.0 - by.EVEN_SIDES) * side + floor
-    share = np.minimum(excess / span, by.RECORD_MOST)
-    counts = broken & (width > 0.0)
-    for k in range(FEATURES):
-        odd = odd + np.where(counts[k], by.WEIGHTS[k] * share[k], 0.0)
-    return odd
+    share = by.WEIGHTS[k] * np.minimum(excess / span, by.RECORD_MOST)
+    return np.where(width > 0.0, share, 0.0)
 
 
 def _hours(
-    s: Slims, cols: Ints, hour: Ints, off: Floats, expected: Floats, age: Floats, off_width: Floats
+    s: Slims,
+    cells: _Cells,
+    hour: Ints | np.intp,
+    off: Floats,
+    expected: Floats,
+    age: Floats,
+    off_width: Floats,
 ) -> Floats:
-    def range_at(one: Ints) -> tuple[Slims, Slims, Slims, Slims]:
+    def range_at(one: Ints | np.intp) -> tuple[Slims, Slims, Slims, Slims]:
         return (
-            s[at.HIGH_NOW + one, cols],
-            s[at.HIGH_BEFORE + one, cols],
-            s[at.LOW_NOW + one, cols],
-            s[at.LOW_BEFORE + one, cols],
+            cells.get(s, at.HIGH_NOW + one),
+            cells.get(s, at.HIGH_BEFORE + one),
+            cells.get(s, at.LOW_NOW + one),
+            cells.get(s, at.LOW_BEFORE + one),
         )
 
     high_now, high_then, low_now, low_then = range_at(hour)
@@ -347,7 +392,7 @@ def _hours(
     ):
         before = now.astype(np.float64)
         moved = np.where((now == none) | young, known, before + by.HOUR_FOLLOW * (known - before))
-        s[row + hour, cols] = np.where(further, moved, before)
+        cells.put(s, row + hour, np.where(further, moved, before))
     return odd
 
 

@@ -13,7 +13,6 @@ from monitor.rules.baseline import layout as at
 from monitor.rules.baseline.band import Usual, usual
 from monitor.rules.baseline.bank import Bank
 from monitor.rules.baseline.calendar import LocalCalendar
-from monitor.rules.baseline.parameters import MATURE_DAYS
 from monitor.rules.baseline.scalar import BOTH, NORMAL
 from monitor.rules.baseline.snapshot import Snapshot
 
@@ -22,8 +21,6 @@ Key = tuple[DeviceId, Tags]
 RECENT = 48
 """Samples kept for the picture."""
 _SEPARATOR = "\x1f"
-_RELEARN_DAYS = 0.7 * MATURE_DAYS
-"""A relearning series is taken to have learned for so long already: hours and days stay known."""
 
 
 @dataclass(slots=True)
@@ -142,14 +139,17 @@ class Learner:
 
     # ---------------------------------------------------------------- what it knows
 
-    def keys(self) -> list[Key]:
+    def series(self) -> list[Key]:
         return list(self._columns)
 
     def usual(self, key: Key, when: WallMs) -> Usual | None:
+        return self.usual_on(key, *self.calendar.at(when / 1000))
+
+    def usual_on(self, key: Key, second: float, day_type: int) -> Usual | None:
+        """What is usual at that second of a day of that type."""
         column = self._columns.get(key)
         if column is None:
             return None
-        second, day_type = self.calendar.at(when / 1000)
         return usual(self.bank.wide[:, column].tolist(), self.bank.slim[:, column].tolist(), second, day_type)
 
     def bar(self, key: Key) -> float:
@@ -176,13 +176,7 @@ class Learner:
         column = self._columns.get(key)
         if column is None or self.bank.slim[at.COUNT, column] < 2:
             return False
-        wide, slim = self.bank.wide[:, column], self.bank.slim[:, column]
-        slim[at.COUNT] = slim[at.BAR] = 1.0
-        slim[at.EVIDENCE] = slim[at.WEEK] = 0.0
-        wide[at.LEVEL] = wide[at.PREVIOUS]
-        wide[at.SHORT : at.LONG + 1] = 0.0
-        wide[at.START] = wide[at.QUIET_UNTIL] = wide[at.TIME]
-        wide[at.START] -= _RELEARN_DAYS * 86400.0
+        self.bank.slim[at.COUNT, column] = 0.0
         self._open.pop(key, None)
         return True
 
@@ -202,7 +196,7 @@ class Learner:
         return Snapshot(at.NAME, keys, self.bank.wide[:, columns], self.bank.slim[:, columns])
 
     def adopt(self, snapshot: Snapshot) -> bool:
-        """Take up what was learned; ``False`` when it is of another layout. What is here already is replaced."""
+        """Take up what was learned, in place of what is here; ``False`` when it is of another layout."""
         if (
             snapshot.layout != at.NAME
             or snapshot.wide.shape[0] != at.WIDE

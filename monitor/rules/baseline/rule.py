@@ -6,6 +6,7 @@ and can say why: what was seen, what was usual, in words' raw material and as a 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -27,8 +28,9 @@ _CALM_SAMPLES = 3
 """An alert ends after so many ordinary samples in a row."""
 _WITNESSES = 12
 """Samples among which an alert needs more than one odd one."""
-NOISY_BAR = 2.0
-"""A series with a bar above has alerted again and again: it belongs in the weekly report."""
+PAGES_A_WEEK = 5
+"""A series that has alerted so often in seven days is noisy: it is reported instead of paging."""
+_WEEK_MS = 7 * 86_400_000
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class _Odd:
     value: float
     usual: Usual | None
     at: WallMs
+    last: float
     calm: int = 0
     waited: int = 0
     """Samples since, while nothing but one wild sample speaks for it."""
@@ -58,16 +61,19 @@ class BaselineRule:
         self._devices: dict[DeviceId, Device] = {}
         self._holds: Holds[Key] = Holds(settings.for_)
         self._odd: dict[Key, _Odd] = {}
+        self._alerts: dict[Key, deque[WallMs]] = {}
+        """Of each series the last alerts, told or not."""
 
     # ---------------------------------------------------------------- the seam of rules
 
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
         before = self._devices
         self._devices = {d.id: d for d in fleet.devices.values() if self.settings.select.selects(d)}
-        for key in self.learner.keys():
+        for key in self.learner.series():
             old, new = before.get(key[0]), self._devices.get(key[0])
             if new is None and before:
                 self.learner.forget(key)
+                self._alerts.pop(key, None)
             elif old is not None and new is not None and (old.address, old.model) != (new.address, new.model):
                 self.learner.relearn(key)  # the device was replaced
         for key in self._holds.held():
@@ -79,7 +85,7 @@ class BaselineRule:
             key = (DeviceId(dict(tags)["device"]), tags[1:])
             if key[0] in self._devices:
                 self._holds.restore(key, since)
-                self._odd[key] = _Odd(float("nan"), None, since)
+                self._odd[key] = _Odd(float("nan"), None, since, float("nan"))
             else:
                 yield self._signal(key, since, firing=False)
 
@@ -102,20 +108,38 @@ class BaselineRule:
         key = judged.key
         odd = self._odd.get(key)
         if odd is None:
-            odd = self._odd[key] = _Odd(judged.value, judged.usual, judged.at)
+            odd = self._odd[key] = _Odd(judged.value, judged.usual, judged.at, judged.value)
         if key not in self._holds:
             if self._confirmed(key):
-                if self._holds.set(key, True, odd.at, now) is Step.FIRED:
-                    yield self._signal(key, odd.at, firing=True)
+                yield from self._alert(key, odd, now)
             else:
                 odd.waited += 1
                 if odd.waited >= _WITNESSES:
                     del self._odd[key]
             return
-        calm = judged.odd < 1.0 and (judged.usual is None or judged.usual.holds(judged.value))
+        usual = judged.usual
+        calm = judged.odd < 1.0 and (
+            usual is None
+            # What is stuck is not mended by the day's pattern passing by.
+            or (usual.holds(judged.value) and not abs(judged.value - odd.last) < 0.05 * usual.spread)
+        )
+        odd.last = judged.value
         odd.calm = odd.calm + 1 if calm else 0
         if odd.calm >= _CALM_SAMPLES:
             yield from self._end(key)
+
+    def _alert(self, key: Key, odd: _Odd, now: Instant) -> Iterator[Signal]:
+        alerts = self._alerts.setdefault(key, deque(maxlen=50))
+        often = self._in_a_week(alerts, odd.at) >= PAGES_A_WEEK
+        alerts.append(odd.at)
+        if often:
+            del self._odd[key]
+        elif self._holds.set(key, True, odd.at, now) is Step.FIRED:
+            yield self._signal(key, odd.at, firing=True)
+
+    @staticmethod
+    def _in_a_week(alerts: Iterable[WallMs], at: WallMs) -> int:
+        return sum(at - alert < _WEEK_MS for alert in alerts)
 
     def _confirmed(self, key: Key) -> bool:
         """One wild sample never alerts: leave the wildest out, and the others must still be odd, or hardly
@@ -175,14 +199,15 @@ class BaselineRule:
                 marks.append(Mark(value, usual.low, usual.high))
         return sparkline(marks) if marks else None
 
-    def noisy(self) -> list[tuple[Key, float]]:
-        """Series that alert again and again, the noisiest first, with their bars: for the weekly report."""
-        bars = [(key, self.learner.bar(key)) for key in self.learner.keys()]
-        return sorted((one for one in bars if one[1] > NOISY_BAR), key=lambda one: -one[1])
+    def noisy(self, at: WallMs) -> list[tuple[Key, int]]:
+        """Series that alert too often to page, the noisiest first, with their alerts in the week before
+        ``at``: for the weekly report."""
+        counts = [(key, self._in_a_week(alerts, at)) for key, alerts in self._alerts.items()]
+        return sorted((one for one in counts if one[1] >= PAGES_A_WEEK), key=lambda one: -one[1])
 
     def points(self, at: WallMs) -> Iterator[Point]:
         """What is usual now, for Grafana to draw behind the values."""
-        for key in self.learner.keys():
+        for key in self.learner.series():
             usual = self.learner.usual(key, at)
             if usual is not None:
                 tags = (("device", key[0]), ("metric", self.settings.metric), ("rule", self.settings.name))
@@ -191,7 +216,7 @@ class BaselineRule:
 
     def relearn(self, device: DeviceId) -> int:
         """A planned change at this device: start anew with its series; how many there were."""
-        return sum(self.learner.relearn(key) for key in self.learner.keys() if key[0] == device)
+        return sum(self.learner.relearn(key) for key in self.learner.series() if key[0] == device)
 
     def snapshot(self) -> Snapshot:
         return self.learner.snapshot()

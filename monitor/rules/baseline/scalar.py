@@ -24,6 +24,7 @@ WARM_UP_DAYS = 1.0
 """No alert before a series has been seen for one whole day."""
 SLOT_S = DAY_S / SLOTS
 WEEK_S = 7 * DAY_S
+RELEARN_DAYS = 0.4 * by.MATURE_DAYS
 HUGE = 1e30
 """Values beyond are no measurements and are passed over: their squares must stay finite."""
 Table: TypeAlias = "array[float]"
@@ -139,7 +140,7 @@ def step(
         size = abs(jump)
         if count >= 10.0:
             size = min(size, max(2.0 * by.CLIP * spread, 0.25 * off_width))
-        rough += (size - rough) / by.ROUGH_SPAN
+        rough += (size - rough) / min(by.ROUGH_SPAN, count - 1.0)
     short += (z_clipped - short) / by.SHORT_SPAN
     middle += (z_clipped - middle) / by.MIDDLE_SPAN
     long += (z_clipped - long) / by.LONG_SPAN
@@ -191,15 +192,20 @@ def step(
     s[at.DAYS + day_type] += learned / DAY_S
 
     maturity = min(1.0, age / by.MATURE_DAYS) * min(1.0, count / by.MATURE_COUNT)
-    if age < WARM_UP_DAYS:
-        maturity = 0.0
     return _verdict(w, s, t, odd * sensitivity, gap, learned, maturity)
 
 
 def _begin(w: Table, s: Table, t: float, value: float) -> None:
-    w[at.TIME] = w[at.START] = w[at.QUIET_UNTIL] = t
+    """The first sample, or the first after a planned change: then days and hours stay known, and the series
+    is taken to have learned for a while."""
+    relearns = s[at.DAYS] + s[at.DAYS + 1] >= 1.0
+    w[at.TIME] = t
+    w[at.QUIET_UNTIL] = t + WARM_UP_DAYS * DAY_S
+    w[at.START] = t - RELEARN_DAYS * DAY_S if relearns else t
     w[at.LEVEL] = w[at.PREVIOUS] = value
+    w[at.SHORT] = w[at.MIDDLE] = w[at.LONG] = w[at.ROUGHNESS] = 0.0
     s[at.COUNT] = s[at.BAR] = 1.0
+    s[at.EVIDENCE] = s[at.WEEK] = 0.0
 
 
 def _first_records(s: Table, features: tuple[float, ...]) -> None:
@@ -233,10 +239,10 @@ def _records(s: Table, features: tuple[float, ...], count: float, spread: float,
     odd = 0.0
     bucket = int(s[at.WEEK]) % BUCKETS
     k = -1
-    for x in features:
+    place = RECORDS - 2 * BUCKETS + bucket
+    for x, high, low in zip(features, s[HIGHEST:LOWEST], s[LOWEST:], strict=True):
         k += 1
-        high, low = s[HIGHEST + k], s[LOWEST + k]
-        place = RECORDS + 2 * BUCKETS * k + bucket
+        place += 2 * BUCKETS
         if x > high:
             excess = x - high
         elif x < low:
@@ -273,6 +279,9 @@ def _records(s: Table, features: tuple[float, ...], count: float, spread: float,
 def _hours(s: Table, hour: int, off: float, expected: float, age: float, off_width: float) -> float:
     before, after = (hour - 1) % 24, (hour + 1) % 24
     high_now, low_now = s[at.HIGH_NOW + hour], s[at.LOW_NOW + hour]
+    known = min(max(off, s[LOWEST]), s[HIGHEST])
+    if low_now <= off <= high_now and low_now <= known <= high_now:
+        return 0.0
     odd = 0.0
     if age > by.HOUR_DAYS:
         high = max(
@@ -294,7 +303,6 @@ def _hours(s: Table, hour: int, off: float, expected: float, age: float, off_wid
             span = by.EVEN_HOURS * (high - low) + (1.0 - by.EVEN_HOURS) * side + by.HOUR_FLOOR * off_width
             known_for = age / by.HOUR_FULL_DAYS
             odd = by.HOUR_WEIGHT * min(1.0, known_for * known_for) * min(excess / span, by.RECORD_MOST)
-    known = min(max(off, s[LOWEST]), s[HIGHEST])
     if known > high_now:
         at_once = high_now == -NONE_F32 or age < 7.0
         s[at.HIGH_NOW + hour] = known if at_once else high_now + by.HOUR_FOLLOW * (known - high_now)

@@ -1,6 +1,6 @@
 """What was learned, kept over restarts: one file a rule, versioned, checked, replaced whole.
 
-    magic | version | length and JSON of the head | keys | float64 table | float32 table | CRC-32 of all before
+    magic | version | length and JSON of the head | keys | float64 table | float32 table | CRC-32 of it all
 
 A new file is written beside the old one and renamed over it, and the one before is kept: a file that is
 torn or damaged costs only what was learned since the last good one.
