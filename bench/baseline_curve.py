@@ -4,7 +4,8 @@
 
 Peers re-implemented from their documentation: Zabbix ``baselinedev`` (the last hour's mean in standard
 deviations of the same hour of the last seven days), and Grafana's adaptive band (the value in standard
-deviations about the mean of the last day). A peer's curve comes from its threshold, ours from the sensitivity.
+deviations about the mean of the last day). A peer's curve comes from its threshold, ours from
+the sensitivity.
 An alarm is the first sample at or above the threshold after twelve below.
 """
 

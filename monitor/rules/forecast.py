@@ -75,6 +75,7 @@ class Outlook:
 
 class ForecastRule:
     Settings: ClassVar[type[RuleSettings]] = ForecastSettings
+    rank: ClassVar[int] = 1
 
     def __init__(self, settings: ForecastSettings) -> None:
         self.settings = settings
@@ -134,6 +135,11 @@ class ForecastRule:
             yield self._signal(key, since, firing=step is Step.FIRED)
         if not soon:
             self._outlooks.pop(key, None)
+
+    @property
+    def busy(self) -> bool:
+        """The next tick may bring something about by itself."""
+        return self._holds.waiting
 
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         for key in self._holds.due(now):

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import NamedTuple
 
-import chinese_calendar  # type: ignore[import-untyped]  # ships no types
+import chinese_calendar
 
 WORKDAY, RESTDAY = 0, 1
 _QUARTER_S = 900

@@ -56,6 +56,8 @@ class Learner:
         self._keys: list[Key | None] = []
         self._free: list[int] = []
         self._open: dict[Key, _Open] = {}
+        self._oldest: int | None = None
+        """No sample in the making began before this window."""
         self._recent: NDArray[np.float32] = np.full((RECENT, 0), np.nan, np.float32)
         self._recent_window = np.full(RECENT, -1, np.int64)
 
@@ -68,13 +70,23 @@ class Learner:
         sample = self._open.get(key)
         if sample is None or sample.window < window:
             self._open[key] = _Open(window, value, 1)
+            if self._oldest is None or window < self._oldest:
+                self._oldest = window
         elif sample.window == window:
             sample.total += value
             sample.n += 1
 
+    @property
+    def waiting(self) -> bool:
+        """There are samples in the making."""
+        return bool(self._open)
+
     def ready(self, now: WallMs) -> list[tuple[Key, int, float]]:
         """Take out the samples whose span has ended, as key, window and mean."""
         current = now // self._resolution_ms
+        if self._oldest is None or self._oldest >= current:
+            return []
+        self._oldest = current
         done = [(key, o.window, o.total / o.n) for key, o in self._open.items() if o.window < current]
         for key, _, _ in done:
             del self._open[key]

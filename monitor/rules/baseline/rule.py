@@ -48,6 +48,7 @@ class _Odd:
 
 class BaselineRule:
     Settings: ClassVar[type[RuleSettings]] = BaselineSettings
+    rank: ClassVar[int] = 1
 
     def __init__(self, settings: BaselineSettings) -> None:
         self.settings = settings
@@ -96,6 +97,11 @@ class BaselineRule:
         if device in self._devices and not isinstance(reading.value, str):
             self.learner.add((device, reading.tags), float(reading.value), at)
         return ()
+
+    @property
+    def busy(self) -> bool:
+        """The next tick may bring something about by itself."""
+        return self.learner.waiting or self._holds.waiting
 
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         samples = self.learner.ready(now.wall)
