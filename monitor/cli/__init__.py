@@ -11,6 +11,7 @@ from monitor import __version__
 COMMANDS = {
     "ack": "monitor.cli.handle:ack",
     "backup": "monitor.cli.backup:backup",
+    "baseline": "monitor.cli.baseline:baseline",
     "cause": "monitor.cli.handle:cause",
     "check": "monitor.cli.check:check",
     "demo": "monitor.cli.demo:demo",
