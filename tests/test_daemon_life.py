@@ -72,7 +72,7 @@ async def test_a_fallen_camera_is_found_told_acknowledged_and_told_up_again(
         assert status["offline"] == 1
         assert [d["id"] for d in status["down"]] == [fallen.id]
         number = status["incidents"][0]["id"]
-        assert await house.ask("ack", incident=number, author="Li") == {"incident": number}
+        assert (await house.ask("ack", incident=number, author="Li"))["incident"] == number
         assert (await house.ask("status"))["incidents"][0]["acked_by"] == "Li"
         with pytest.raises(ControlError, match="no open incident"):
             await house.ask("ack", incident=number + 1, author="Li")
