@@ -33,6 +33,7 @@ from monitor.deliveries import Deliveries, open_channels
 from monitor.export import Exporter
 from monitor.forecaster import Forecaster
 from monitor.guard.guardian import Guardian
+from monitor.learned import Learned
 from monitor.model import DeviceId, Instant, Result, Target, WallMs
 from monitor.notifiers.notice import OutboxEntry
 from monitor.pipeline import Pipeline, Plan, Step
@@ -117,6 +118,7 @@ class Daemon:
             },
         )
         self.exporter = Exporter(self)
+        self._learned = Learned(self)
         self.attendant = Attendant(self, self.notifier)
         self._guardian = Guardian(self, standby_of)
         self.deliveries.gate = self._guardian.admit
@@ -142,6 +144,7 @@ class Daemon:
                 asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
                 asyncio.create_task(self._keep(self._watch_pauses), name="pauses"),
                 asyncio.create_task(self._keep(self.exporter.run), name="points"),
+                asyncio.create_task(self._keep(self._learned.run), name="learned"),
                 asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
                 asyncio.create_task(self._keep(self._guardian.run), name="guard"),
                 asyncio.create_task(self.attendant.run(), name="attend"),
@@ -168,6 +171,7 @@ class Daemon:
         await self.deliveries.start(config, open_channels(config))
         self.carry(self.pipeline.begin())
         self.deliveries.take_up(self._saved.pending)
+        self._learned.take_up()
         self.sink.devices_changed(config.inventory.devices)
         await self.sink.start()
         self._eyes = await open_eyes(Env(self.clock, self._rng))
@@ -186,6 +190,7 @@ class Daemon:
         if self._eyes is not None:
             await self._eyes.stop()
         self.resolver.close()
+        await self._learned.save()
         # Side by side, since whoever stops us does not wait for long.
         await asyncio.gather(
             self.control.stop(), self.exporter.stop(), self.deliveries.stop(_STOP_S), self.sink.stop()

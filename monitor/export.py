@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from monitor.health.server import HealthServer
 from monitor.model import DeviceId, Point
 from monitor.points import rate_points, self_points, state_results
+from monitor.rules.base import Learning
 from monitor.states import Transition
 from monitor.storage.sink import NullSink
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from monitor.daemon import Daemon
 
 _POINTS_EVERY = 30
+_BANDS_EVERY = 300
 _STATES_EVERY = 60
 """Seconds; each second writes one sixtieth of the fleet's states, so that there is no burst."""
 
@@ -45,6 +47,15 @@ class Exporter:
             self._write_states(islice(tracks, begin, begin + share))
             if self._second % _POINTS_EVERY == 0:
                 self._daemon.sink.write_points(self.points())
+            if self._second % _BANDS_EVERY == 0:
+                self._write_bands()
+
+    def _write_bands(self) -> None:
+        """What baselines take for usual now, to be drawn behind the values."""
+        at = self._daemon.clock.now().wall
+        for rule in self._daemon.pipeline.book.rules.values():
+            if isinstance(rule, Learning):
+                self._daemon.sink.write_points(list(rule.points(at)))
 
     def changed(self, transitions: Sequence[Transition]) -> None:
         """States that have just changed are written at once."""

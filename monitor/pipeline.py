@@ -105,7 +105,7 @@ class Pipeline:
                 records.append(StateChanged(id_, track.since, State.UNKNOWN, Reason.OWN_LOSS, "not running"))
         records.extend(_new(self.plan.devices.keys() - past.states.keys(), now))
         self.states.start(now)
-        self._new_book()
+        self._new_book(None)
         self.desk.restore(past.incidents, past.silences, now)
         own = {f"{OWN}{name}" for name in OWN_TROUBLES}
         self.desk.end_rules_except([*self.book.rules, *own], now)
@@ -115,8 +115,11 @@ class Pipeline:
                 self._own.update({Fingerprint(rule, key): since for key, since in keys})
         return self._step(Changes(), records)
 
-    def _new_book(self) -> None:
-        self.book = book = RuleBook(self.plan.rules, self.states)
+    def _new_book(self, old: RuleBook | None) -> None:
+        book = RuleBook(self.plan.rules, self.states)
+        if old is not None:
+            book.inherit(old)
+        self.book = book
         self.desk.rate_now = lambda fingerprint: book.rate(*fingerprint)
 
     def begin(self) -> Step:
@@ -227,7 +230,7 @@ class Pipeline:
         self.states.start(now)
         self.tally = Tally(self.states)
         self.desk.reload(plan.policy, now)
-        self._new_book()
+        self._new_book(self.book)
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
         self.desk.on_signals(self.book.restore(self.desk.firing()), now)
         return self._step(Changes(), records)

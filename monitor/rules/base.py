@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from monitor.model import Device, DeviceId, Instant, Reading, Severity, Standing, State, Tags, WallMs
+from monitor.model import Device, DeviceId, Instant, Point, Reading, Severity, Standing, State, Tags, WallMs
 from monitor.settings import Duration, Section
 from monitor.states import Changes
 
@@ -91,6 +91,28 @@ class Fleet(Protocol):
 
     def state(self, device: DeviceId) -> tuple[State, WallMs]:
         """The state and since when it holds."""
+        ...
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """A rule with a memory worth keeping over restarts and reloads."""
+
+    settings: Any
+
+    @property
+    def memory(self) -> str:
+        """Names what the memory is of: a rule of another name, metric or resolution cannot use it."""
+        ...
+
+    def snapshot(self) -> Any: ...
+
+    def points(self, at: WallMs) -> Iterable[Point]:
+        """What is usual now, for the sink."""
+        ...
+
+    def adopt(self, snapshot: Any) -> bool:
+        """Take up what was learned, in place of what is here; ``False`` when it is of another layout."""
         ...
 
 

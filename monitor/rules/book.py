@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from monitor.model import Instant, Result, Tags, WallMs
 from monitor.rules import rule_class
-from monitor.rules.base import Fleet, Rate, Rule, RuleSettings, Signal
+from monitor.rules.base import Fleet, Learning, Rate, Rule, RuleSettings, Signal
 from monitor.rules.month_forecast import MonthForecastRule
 from monitor.rules.online_rate import OnlineRateRule
 from monitor.states import Changes
@@ -30,6 +30,13 @@ class RuleBook:
     def reload(self, fleet: Fleet) -> list[Signal]:
         """The inventory changed under the same rules."""
         return [signal for rule in self.rules.values() for signal in rule.reload(fleet)]
+
+    def inherit(self, old: RuleBook) -> None:
+        """Rules that are still there keep what they have learned."""
+        for name, rule in self.rules.items():
+            before: object = old.rules.get(name)
+            if isinstance(rule, Learning) and isinstance(before, Learning) and before.memory == rule.memory:
+                rule.adopt(before.snapshot())
 
     def restore(self, firing: Mapping[str, Iterable[tuple[Tags, WallMs]]]) -> list[Signal]:
         """Take up what was firing, by rule name; answers with what can fire no longer."""

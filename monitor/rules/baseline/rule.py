@@ -224,6 +224,10 @@ class BaselineRule:
         """A planned change at this device: start anew with its series; how many there were."""
         return sum(self.learner.relearn(key) for key in self.learner.series() if key[0] == device)
 
+    @property
+    def memory(self) -> str:
+        return f"{self.settings.name} {self.settings.metric} {self.settings.resolution:g}"
+
     def snapshot(self) -> Snapshot:
         return self.learner.snapshot()
 
