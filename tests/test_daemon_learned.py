@@ -27,8 +27,8 @@ def teach(book, minutes):
         at = WallMs(1_800_000_000_000 + minute * 60_000)
         now = Instant(at, MonoMs(minute * 60_000))
         reading = Reading("ping.average_response_ms", 5.0 + minute % 3)
-        list(rule.on_reading(DeviceId("cam0.0.1"), reading, at, now))
         list(rule.on_tick(now))
+        list(rule.on_reading(DeviceId("cam0.0.1"), reading, at, now))
     return rule.snapshot()
 
 
