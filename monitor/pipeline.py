@@ -8,7 +8,7 @@ nowhere and replays a month in seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from monitor.alerts.desk import Desk
 from monitor.alerts.incident import Fingerprint, Incident
@@ -109,7 +109,7 @@ class Pipeline:
         self.desk.restore(past.incidents, past.silences, now)
         own = {f"{OWN}{name}" for name in OWN_TROUBLES}
         self.desk.end_rules_except([*self.book.rules, *own], now)
-        self.desk.on_signals(self.book.restore(self.desk.firing()), now)
+        self.desk.on_signals(_final(self.book.restore(self.desk.firing())), now)
         for rule, keys in self.desk.firing().items():
             if rule in own:
                 self._own.update({Fingerprint(rule, key): since for key, since in keys})
@@ -232,7 +232,7 @@ class Pipeline:
         self.desk.reload(plan.policy, now)
         self._new_book(self.book)
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
-        self.desk.on_signals(self.book.restore(self.desk.firing()), now)
+        self.desk.on_signals(_final(self.book.restore(self.desk.firing())), now)
         return self._step(Changes(), records)
 
     def _step(self, changes: Changes, records: list[Record] | None = None) -> Step:
@@ -266,6 +266,11 @@ OWN_TROUBLES = {
     "peer": Severity.CRITICAL,
 }
 """What can be wrong with Camwatch itself, and how grave that is."""
+
+
+def _final(ends: Iterable[Signal]) -> list[Signal]:
+    """Of alerts that can fire no longer."""
+    return [replace(signal, final=True) for signal in ends]
 
 
 def _new(devices: Iterable[DeviceId], now: Instant) -> Iterable[Record]:

@@ -203,3 +203,32 @@ def test_the_key_is_made_once_whole_and_for_us_alone(tmp_path: Path):
     path.write_bytes(b"")
     with pytest.raises(TokenError, match="no key"):
         Tokens.of_file(path)
+
+
+# -------------------------------------------------------------------- what comes and goes
+
+
+def test_what_goes_and_comes_again_and_again_is_told_once_more_and_then_ended_once():
+    world = town(cameras=50, policy=policy_of(routes=[route(group_interval="10s")]), skip_calm=True)
+    for _ in range(12):  # slower than the states' flapping window sees
+        world.unplug("cam0.1.3")
+        world.advance(110)
+        world.plug("cam0.1.3")
+        world.advance(110)
+    assert kinds(world, "sms") == [OPENED, RESOLVED, OPENED]
+    world.advance(600)
+    assert kinds(world, "sms") == [OPENED, RESOLVED, OPENED, RESOLVED]
+    assert not world.pipeline.desk.incidents
+
+
+def test_a_restless_device_that_leaves_the_inventory_is_over_at_once():
+    world = town(cameras=50, policy=policy_of())
+    for _ in range(3):
+        world.unplug("cam0.1.3")
+        world.advance(60)
+        world.plug("cam0.1.3")
+        world.advance(60)
+    assert world.pipeline.desk.incidents
+    world.reload([d for d in world.devices.values() if d.id != "cam0.1.3"])
+    world.advance(30)
+    assert not world.pipeline.desk.incidents

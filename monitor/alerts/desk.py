@@ -16,6 +16,7 @@ from monitor.alerts.grouping import Index, group_of, swallowed_by
 from monitor.alerts.incident import Alert, Fingerprint, Incident, Pace
 from monitor.alerts.output import Output
 from monitor.alerts.policy import Policy
+from monitor.alerts.restless import Restless
 from monitor.alerts.routes import Routing, find_route
 from monitor.alerts.suppress import Silence
 from monitor.alerts.telling import Teller
@@ -49,6 +50,7 @@ class Desk:
         self.incidents = self._index.incidents
         self._next_incident = next_incident
         self._closing: dict[IncidentId, str] = {}
+        self._restless = Restless()
         self._aside: dict[Fingerprint, _Aside] = {}
         self._touched: dict[IncidentId, bool] = {}
         """Incidents that this batch of signals has added to, and whether a power cut has grown in them."""
@@ -70,6 +72,8 @@ class Desk:
     def idle_until(self) -> MonoMs | None:
         """Nothing happens at the desk before then, unless a signal comes."""
         dues = [aside.until for aside in self._aside.values()]
+        if (calm := self._restless.next_due()) is not None:
+            dues.append(calm)
         if (due := self.teller.idle_until()) is not None:
             dues.append(due)
         return min(dues, default=None)
@@ -118,8 +122,11 @@ class Desk:
                 self._aside.pop(fingerprint, None)
                 if id_ is not None:
                     self.incidents[id_].alerts[fingerprint].rate = signal.rate
+                    if not signal.final and self._restless.holds_end(fingerprint, now):
+                        continue
                     self._end(fingerprint, now)
             elif id_ is not None:
+                self._restless.began(fingerprint)
                 self._update(self.incidents[id_], fingerprint, signal, now)
             elif fingerprint in self._aside:
                 self._aside[fingerprint].alert = Alert.of(signal)
@@ -132,6 +139,8 @@ class Desk:
             self._close(now)
         if self._aside:
             self._take_up_again(now)
+        for fingerprint in self._restless.calm(now):
+            self._end(fingerprint, now, "calm again")
         self.teller.on_tick(now)
         for id_ in self.teller.take_ended():
             incident = self.incidents[id_]
@@ -244,6 +253,7 @@ class Desk:
                 self._touched[incident.id] = True
 
     def _end(self, fingerprint: Fingerprint, now: Instant, why: str = "") -> None:
+        self._restless.drop(fingerprint)
         incident = self.incidents[self._index.by_alert[fingerprint]]
         alert = incident.alerts[fingerprint]
         incident.end(alert, now.wall)
@@ -309,8 +319,10 @@ class Desk:
         self._event(id_, now, "resolved by hand", author, text)
         until = MonoMs(now.mono + int(incident.pace.repeat_interval * 1000))
         for alert in incident.open_alerts():
-            self._aside[alert.fingerprint] = _Aside(replace(alert), until)
+            if not self._restless.began(alert.fingerprint):
+                self._aside[alert.fingerprint] = _Aside(replace(alert), until)
             incident.end(alert, now.wall)
+            self._restless.drop(alert.fingerprint)
             self._index.remove_alert(alert, incident)
             self._out.records.append(_alert_record(alert, incident.id))
         self._closing.pop(id_, None)

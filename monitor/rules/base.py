@@ -76,6 +76,8 @@ class Signal:
     device: DeviceId | None = None
     """The one device it is about, if it is about one."""
     rate: Rate | None = None
+    final: bool = False
+    """An end that nothing can follow: what it was about is gone from the inventory."""
     offline: tuple[DeviceId, ...] = ()
     """The group's devices off line when the signal was made."""
     detail: str = ""

@@ -22,7 +22,7 @@ from monitor.notifiers.notice import OutboxEntry
 from monitor.pipeline import Pipeline, Plan, Step
 from monitor.resume import resume
 from monitor.rules.base import RuleSettings
-from monitor.schedule import Schedule
+from monitor.schedule import Round, Schedule
 from monitor.states import StateSettings
 from monitor.storage.ledger import commit
 from monitor.storage.ledger.records import DeliveryTried, MessageDone, RunAlive, RunStarted
@@ -96,6 +96,7 @@ class World:
 
     def _load(self, now: Instant) -> None:
         self.schedule.load({"icmp": (self.settings.interval_s, list(self.devices))}, now)
+        self._slots: dict[int, frozenset[DeviceId]] = {}
 
     # ---------------------------------------------------------------- what happens to it
 
@@ -184,9 +185,8 @@ class World:
 
     def _tick(self, now: Instant) -> None:
         for round_ in self.schedule.due(now):
-            for id_ in round_.devices:
-                if round_.slot is None or not self.settings.skip_calm or id_ in self._hot:
-                    self._probe(id_, now)
+            for id_ in self._worth_probing(round_):
+                self._probe(id_, now)
             self.schedule.done(round_)
         due = []
         while self._flight and self._flight[0][0] <= now.mono:
@@ -203,6 +203,14 @@ class World:
             self._next_alive += _ALIVE_MS
             commit(self.db, [RunAlive(self._run, now.wall)])
         self._deliver(now)
+
+    def _worth_probing(self, round_: Round) -> Iterable[DeviceId]:
+        if round_.slot is None or not self.settings.skip_calm:
+            return round_.devices
+        slot = self._slots.get(round_.slot)
+        if slot is None:
+            slot = self._slots[round_.slot] = frozenset(round_.devices)
+        return sorted(self._hot & slot)
 
     def _cool(self, results: Sequence[Result]) -> None:
         """Devices that are held to be what they are need no more probes until that changes."""
