@@ -71,10 +71,11 @@ class ControlServer:
                 await writer.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any]:
-        if not _trusted(writer.get_extra_info("socket")):
-            return {"error": "only the user that runs camwatch, or root, may ask"}
+        # Read first, refuse then: one who is refused shall hear why, not a broken pipe.
         try:
             line = await asyncio.wait_for(reader.readline(), _PATIENCE_S)
+            if not _trusted(writer.get_extra_info("socket")):
+                return {"error": "only the user that runs camwatch, or root, may ask"}
             request = json.loads(line)
             handler = self._handlers[request["command"]]
             arguments = dict(request.get("arguments", {}))
