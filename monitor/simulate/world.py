@@ -59,6 +59,7 @@ class World:
         self.unplugged: set[DeviceId] = set()
         self.uplink_up = True
         self._hot: set[DeviceId] = set()
+        self._wanted: set[DeviceId] | None = None
         """With ``skip_calm``: devices whose next probe may say something new."""
         self._saw_uplink = True
         self.broken_channels: set[str] = set()
@@ -86,7 +87,7 @@ class World:
         self._next_reference = self._next_alive = int(now.mono)
         self.pipeline = Pipeline(self._plan(), self.uplink, saved.past, now)
         self._carry(self.pipeline.begin())
-        self._hot = set(self.devices)
+        self._hot, self._wanted = set(self.devices), None
         for entry in saved.pending:
             self._queue.setdefault(entry.channel, []).append(entry)
 
@@ -118,6 +119,7 @@ class World:
                     seen.add(child)
                     todo.append(child)
         self._hot |= seen & self.devices.keys()
+        self._wanted = None
 
     def crash(self, down_ms: int = 0) -> None:
         """``kill -9``, and a new start after ``down_ms``: only the ledger is left."""
@@ -130,7 +132,7 @@ class World:
         now = self.clock.now()
         self._carry(self.pipeline.reload(self._plan(), self.uplink, now))
         self._load(now)
-        self._hot = set(self.devices)
+        self._hot, self._wanted = set(self.devices), None
 
     def by_hand(self, act: Callable[[Desk, Instant], object]) -> None:
         """Something that a person does at the desk."""
@@ -140,16 +142,19 @@ class World:
     def advance(self, seconds: float) -> None:
         end = self.clock.now().mono + int(seconds * 1000)
         while (now := self.clock.now().mono) < end:
-            calm = self._calm_ms(end - now) if self.settings.skip_calm else 0
-            if calm > self.settings.tick_ms:
-                self._skip(self.clock.advance(calm - self.settings.tick_ms))
+            if self.settings.skip_calm:
+                # By whole ticks, so that what happens afterwards happens when it would have.
+                tick = self.settings.tick_ms
+                ticks = (self._calm_ms(end - now) - 1) // tick
+                if ticks > 0:
+                    self._skip(self.clock.advance(ticks * tick))
             self._tick(self.clock.advance(self.settings.tick_ms))
 
     def _calm_ms(self, at_most: int) -> int:
         """How long nothing new will happen."""
         if self._saw_uplink != self.uplink_up:
             self._saw_uplink = self.uplink_up
-            self._hot = set(self.devices)
+            self._hot, self._wanted = set(self.devices), None
         waiting = any(queue and name not in self.broken_channels for name, queue in self._queue.items())
         if self._hot or self._flight or waiting or self.schedule.waiting_soon or not self.uplink_up:
             return 0
@@ -158,8 +163,17 @@ class World:
         return at_most if until is None else min(at_most, max(0, until - now.mono))
 
     def _skip(self, now: Instant) -> None:
+        """What went on all the while: our references answered, the run was alive."""
         self.schedule.skip(now)
-        self._next_reference = self._next_alive = int(now.mono)
+        if self._next_reference <= now.mono:
+            ago = (now.mono - self._next_reference) % _REFERENCE_MS
+            self._next_reference = now.mono - ago + _REFERENCE_MS
+            at = now.plus(-ago)
+            self.pipeline.on_references([Result(DeviceId("reference"), "icmp", at.wall, Reason.OK)], at)
+        if self._next_alive <= now.mono:
+            ago = (now.mono - self._next_alive) % _ALIVE_MS
+            self._next_alive = now.mono - ago + _ALIVE_MS
+            commit(self.db, [RunAlive(self._run, now.plus(-ago).wall)])
 
     # ---------------------------------------------------------------- the truth
 
@@ -210,7 +224,11 @@ class World:
         slot = self._slots.get(round_.slot)
         if slot is None:
             slot = self._slots[round_.slot] = frozenset(round_.devices)
-        return sorted(self._hot & slot)
+        if self._wanted is None:
+            # A verdict about a device waits for an answer of its parents: they are probed as well.
+            self._wanted = self._hot | {p for id_ in self._hot for p in self.devices[id_].parents}
+        found = self._wanted & slot
+        return [id_ for id_ in round_.devices if id_ in found] if found else ()
 
     def _cool(self, results: Sequence[Result]) -> None:
         """Devices that are held to be what they are need no more probes until that changes."""
@@ -220,6 +238,7 @@ class World:
                 track is None or (track.settled and track.state in self.truth(result.device))
             ):
                 self._hot.discard(result.device)
+                self._wanted = None
 
     def _probe(self, id_: DeviceId, now: Instant) -> None:
         if id_ not in self.devices:
