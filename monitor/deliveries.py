@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -69,8 +71,10 @@ class Deliveries:
             await self._lanes.configure(channels)
 
     async def stop(self, timeout_s: float) -> None:
-        if self._lanes is not None:
-            await self._lanes.stop(timeout_s)
+        # What the ledger commits from now on stays in the outbox, for the next start to take up.
+        lanes, self._lanes = self._lanes, None
+        if lanes is not None:
+            await lanes.stop(timeout_s)
         if self._starting is not None:
             self._starting.cancel()
         await self._courier.stop()
@@ -113,11 +117,13 @@ class Deliveries:
             self.dead(entry, SendResult(Outcome.PERMANENT, "standby", "told by the other instance"))
 
     def stats(self) -> list[LaneStats]:
-        return self._lanes.stats() if self._lanes is not None else []
-
-    @property
-    def waiting_for_ledger(self) -> int:
-        return len(self._uncommitted)
+        """What waits for the ledger waits for its lane too."""
+        if self._lanes is None:
+            return []
+        uncommitted = Counter(entry.channel for entry in self._uncommitted.values())
+        return [
+            replace(lane, pending=lane.pending + uncommitted[lane.channel]) for lane in self._lanes.stats()
+        ]
 
     def _health(self, health: Health) -> None:
         self._on_health(health.channel, health.failing, health.reason)
