@@ -179,7 +179,7 @@ class Fleet(RuleBasedStateMachine):
                 assert heard[channel, incident.id], (channel, incident)
 
     def _heal_all(self) -> None:
-        self.world.unplugged.clear()
+        self.world.plug(*DEVICES)
         self.world.advance(QUIET_S + 300)  # flapping calms down
 
     def _everybody_was_told_the_end(self) -> None:
