@@ -44,6 +44,8 @@ class Fleet(RuleBasedStateMachine):
         self.everything = list(self.world.devices.values())
         self.blind: list[tuple[int, int]] = []
         self.lost_at: int | None = None
+        self.unseen: set[str] = set()
+        """Healed behind a parent that is off line: nobody can see that, so what was down stays down."""
         self.uprooted = False
         """Devices have been without their parents for a while: one that was found down by itself stays so."""
 
@@ -54,6 +56,8 @@ class Fleet(RuleBasedStateMachine):
     @rule(device=st.sampled_from(DEVICES))
     def plug(self, device):
         self.world.plug(device)
+        if device in self.world.devices and not self.world.reachable(device):
+            self.unseen.add(device)
 
     @rule(seconds=st.sampled_from([1, 2, 5, 11, 30, 90, 400]))
     def time_passes(self, seconds):
@@ -150,7 +154,7 @@ class Fleet(RuleBasedStateMachine):
     def _states_are_true(self) -> None:
         for id_, track in self.world.pipeline.states.tracks.items():
             truth = self.world.truth(id_)
-            if self.uprooted and State.UNREACHABLE in truth:
+            if (self.uprooted or id_ in self.unseen) and State.UNREACHABLE in truth:
                 truth = {*truth, State.DOWN}
             assert track.state in truth, (id_, track.state)
 
@@ -179,7 +183,7 @@ class Fleet(RuleBasedStateMachine):
                 assert heard[channel, incident.id], (channel, incident)
 
     def _heal_all(self) -> None:
-        self.world.unplugged.clear()
+        self.world.plug(*DEVICES)
         self.world.advance(QUIET_S + 300)  # flapping calms down
 
     def _everybody_was_told_the_end(self) -> None:
