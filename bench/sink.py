@@ -46,6 +46,8 @@ FIELDS = (
     "percent_packet_loss",
     "result_code",
 )
+METRICS = tuple(f"ping.{field}" for field in FIELDS)
+"""Constants, as collectors have them."""
 SWEEP = 10_000
 
 
@@ -84,7 +86,7 @@ def sweep(number: int, rng: random.Random) -> list[Result]:
     for n in range(SWEEP):
         trip = rng.lognormvariate(0, 0.5)
         values = (trip, trip * 0.9, trip * 1.1, trip * 0.05, 0.0, 0)
-        readings = tuple(Reading(f"ping.{field}", value) for field, value in zip(FIELDS, values, strict=True))
+        readings = tuple(map(Reading, METRICS, values))
         at = WallMs(T0 + number * 30_000 + n * 3000 // SWEEP)
         results.append(Result(DeviceId(f"cam-{n:05d}"), "icmp", at, Reason.OK, readings))
     return results

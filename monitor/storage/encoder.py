@@ -1,13 +1,14 @@
 """Results and points → line protocol, cheaply: tags are written once per device, lines once per shape.
 
 The results of one check mostly have the same metrics in the same order. Each such *shape* is compiled once
-into a ``%`` template, and a run of results of one shape is written by one formatting. A run that holds
-something else (strings, booleans, NaN, wrong types) goes the slow way, value by value, to the same text.
+into a ``%`` template of bytes, and all results of one shape in a slice are written by one formatting. A run
+that holds something else (strings, NaN, wrong types) goes the slow way, value by value, to the same text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from math import isfinite
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from monitor.storage import line
 from monitor.storage.schema import DEVICE_TAGS, FieldType, Schema
 
 Value = float | int | bool | str
+_Key = tuple[tuple[str, ...], tuple[Tags, ...]]
+"""What makes a shape: the metrics and the own tags of a result's readings."""
 
 _REPORTED = {tag.name: f"{tag.name}_reported" for tag in DEVICE_TAGS}
 """What a device says of itself under the name of a tag: 3.x allows no name to be tag and field."""
@@ -31,14 +34,12 @@ class Encoded(NamedTuple):
 
 
 class _Shape(NamedTuple):
-    template: str
+    template: bytes
     pick: Callable[[Any], tuple[Any, ...]] | None
     """Puts (device tags, time, *values) into the template's order; None: already so, for one line."""
     lines: int
-    width: int
-    """Arguments that the template takes."""
     integers: tuple[int, ...]
-    """Which of them are written as integers, and so must fit into 64 bits."""
+    """Which values are written as integers, and so must fit into 64 bits."""
 
 
 def device_tags(device: Device) -> Tags:
@@ -61,8 +62,8 @@ class Encoder:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._devices: Mapping[DeviceId, Device] = {}
-        self._device_text: dict[DeviceId, str] = {}
-        self._shapes: dict[tuple[tuple[str, ...], tuple[Tags, ...]], _Shape | None] = {}
+        self._device_text: dict[DeviceId, bytes] = {}
+        self._shapes: dict[_Key, _Shape | None] = {}
         self._learned: dict[tuple[str, str], FieldType] = {}
         self.bad_values = 0
 
@@ -71,57 +72,42 @@ class Encoder:
         self._device_text = {}  # refilled as devices report: no pause for 100,000 of them
 
     def results(self, results: Sequence[Result]) -> Encoded:
-        """A slice of results. The work is proportional to its length: call it with a few hundred."""
-        out: list[str] = []
-        shapes, texts = self._shapes, self._device_text
-        points = start = runs = 0
-        shape: _Shape | None = None
-        arguments: list[Any] = []
-        last_metrics: tuple[str, ...] = ()
-        last_tags: tuple[Tags, ...] = ()
-        for index, result in enumerate(results):
-            readings = result.readings
-            if not readings:
-                continue
-            metrics, values, tags = zip(*readings)  # noqa: B905 (a Reading has three; strict costs 5 %)
-            if metrics != last_metrics or tags != last_tags:
-                points += self._format(out, shape, runs, arguments, results[start:index])
-                start, runs, arguments = index, 0, []
-                last_metrics, last_tags = metrics, tags
-                try:
-                    shape = shapes[metrics, tags]
-                except KeyError:
-                    shape = self._compile(metrics, tags)
-            if shape is None:
-                continue
-            text = texts.get(result.device) or self._tag_text(result.device)
-            if shape.pick is None:
-                arguments.append(text)
-                arguments += values
-                arguments.append(result.at)
-            else:
-                arguments += shape.pick((text, result.at, *values))
-            runs += 1
-        points += self._format(out, shape, runs, arguments, results[start:])
-        return Encoded("".join(out).encode(), points)
+        """A slice of results. The work is proportional to its readings: call it with a few thousand.
 
-    def _format(
-        self, out: list[str], shape: _Shape | None, runs: int, arguments: list[Any], run: Sequence[Result]
-    ) -> int:
-        """Write a run of results of one shape at once, or one by one if any of them does not fit it."""
+        Lines of one shape come together: their order is not that of the results.
+        """
+        out: list[bytes] = []
+        points = 0
+        for bucket in _by_length(results):
+            count, width = len(bucket), 3 * len(bucket[0].readings)
+            flat = [*chain.from_iterable(chain.from_iterable([result.readings for result in bucket]))]
+            metrics, tags = flat[0:width:3], flat[2:width:3]
+            if flat[0::3] == metrics * count and flat[2::3] == tags * count:
+                points += self._write(out, (tuple(metrics), tuple(tags)), bucket, flat[1::3])
+                continue
+            for key, members in _by_shape(bucket).items():
+                values = [value for result in members for _, value, _ in result.readings]
+                points += self._write(out, key, members, values)
+        return Encoded(b"".join(out), points)
+
+    def _write(self, out: list[bytes], key: _Key, run: Sequence[Result], values: list[Any]) -> int:
+        """Write results of one shape at once, or one by one if any of them does not fit it."""
+        try:
+            shape = self._shapes[key]
+        except KeyError:
+            shape = self._compile(key)
+        texts = [self._device_text.get(result.device) or self._tag_text(result.device) for result in run]
         if shape is not None:
             try:
-                _check_integers(shape, arguments)
-                text = shape.template * runs % tuple(arguments)
-            except (TypeError, ValueError, OverflowError):  # a string; NaN or infinity for an integer
-                text = "=nan"
-            if "=nan" not in text and "=inf" not in text and "=-inf" not in text:
-                out.append(text)
-                return runs * shape.lines
+                _check_numbers(shape, values, len(key[0]))
+                out.append(shape.template * len(run) % _arguments(shape, texts, run, values))
+                return len(run) * shape.lines
+            except (TypeError, ValueError, OverflowError):  # a string; NaN, infinity, beyond 64 bits
+                pass
         lines: list[str] = []
-        for result in run:
-            self._slow(lines, self._device_text.get(result.device) or self._tag_text(result.device), result)
-        out += lines
+        for text, result in zip(texts, run, strict=True):
+            self._slow(lines, text.decode(), result)
+        out.append("".join(lines).encode())
         return len(lines)
 
     def points(self, points: Iterable[Point]) -> Encoded:
@@ -132,16 +118,16 @@ class Encoder:
                 lines.append(written)
         return Encoded("".join(lines).encode(), len(lines))
 
-    def _tag_text(self, id: DeviceId) -> str:
+    def _tag_text(self, id: DeviceId) -> bytes:
         device = self._devices.get(id)
-        text = line.tag_text((("device", id),) if device is None else device_tags(device))
+        text = line.tag_text((("device", id),) if device is None else device_tags(device)).encode()
         self._device_text[id] = text
         return text
 
-    def _compile(self, metrics: tuple[str, ...], tags: tuple[Tags, ...]) -> _Shape | None:
+    def _compile(self, key: _Key) -> _Shape | None:
         if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
-        shape = self._shapes[metrics, tags] = self._shape(metrics, tags)
+        shape = self._shapes[key] = self._shape(*key)
         return shape
 
     def _shape(self, metrics: tuple[str, ...], tags: tuple[Tags, ...]) -> _Shape | None:
@@ -150,7 +136,7 @@ class Encoder:
         for (measurement, own), members in groups.items():
             if not measurement:
                 return None
-            head = (line.measurement(measurement) + "%s" + line.tag_text(own).replace("%", "%%")) + " "
+            head = (line.measurement(measurement) + "%b" + line.tag_text(own).replace("%", "%%")) + " "
             order.append(0)
             fields = []
             for name, index in members:
@@ -160,12 +146,11 @@ class Encoder:
                 fields.append(line.key(name).replace("%", "%%") + "=" + conversion)
                 order.append(index + 2)
                 if conversion == "%di":
-                    integers.append(len(order) - 1)
+                    integers.append(index)
             order.append(1)
             template += head + ",".join(fields) + " %d\n"
-        if len(groups) == 1:
-            return _Shape(template, None, 1, len(order), tuple(integers))
-        return _Shape(template, itemgetter(*order), len(groups), len(order), tuple(integers))
+        pick = itemgetter(*order) if len(groups) > 1 else None
+        return _Shape(template.encode(), pick, len(groups), tuple(integers))
 
     def _conversion(self, measurement: str, name: str) -> str | None:
         """How ``%`` writes a value of this field whatever number it is given; None when it cannot."""
@@ -229,12 +214,52 @@ class Encoder:
         return self._learned.get((measurement, name), kind)
 
 
-def _check_integers(shape: _Shape, arguments: list[Any]) -> None:
-    """Raises ``OverflowError`` for an integer beyond 64 bits, ``TypeError`` for what is no number."""
+def _by_length(results: Sequence[Result]) -> Iterable[Sequence[Result]]:
+    """Results by their number of readings, which is mostly one bucket, and mostly one shape."""
+    counts = [len(result.readings) for result in results]
+    lengths = set(counts) - {0}
+    if lengths and len(lengths) == 1 and 0 not in counts:
+        return (results,)
+    return [[r for r, n in zip(results, counts, strict=True) if n == length] for length in lengths]
+
+
+def _by_shape(results: Sequence[Result]) -> Mapping[_Key, Sequence[Result]]:
+    found: dict[_Key, list[Result]] = {}
+    for result in results:
+        metrics, _, tags = zip(*result.readings, strict=True)
+        found.setdefault((metrics, tags), []).append(result)
+    return found
+
+
+def _check_numbers(shape: _Shape, values: list[Any], width: int) -> None:
+    """Raises ``ValueError`` for NaN and infinities, ``OverflowError`` for an integer beyond 64 bits,
+    ``TypeError`` for what is no number."""
+    if not isfinite(sum(values)):  # a sum too large for a float takes the slow way, to the same text
+        raise ValueError
     for position in shape.integers:
-        column = arguments[position :: shape.width]
-        if column and (max(column) > line.INT_MAX or min(column) < line.INT_MIN):
+        column = values[position::width]
+        if max(column) > line.INT_MAX or min(column) < line.INT_MIN:
             raise OverflowError
+
+
+def _arguments(
+    shape: _Shape, texts: list[bytes], run: Sequence[Result], values: list[Any]
+) -> tuple[Any, ...]:
+    """What the template takes. Columns are copied as wholes: a loop over results would cost a fifth more."""
+    count = len(run)
+    width = len(values) // count
+    if shape.pick is not None:
+        rows = (
+            shape.pick((text, result.at, *values[n * width : (n + 1) * width]))
+            for n, (text, result) in enumerate(zip(texts, run, strict=True))
+        )
+        return (*chain.from_iterable(rows),)
+    arguments: list[Any] = [None] * (count * (width + 2))
+    arguments[0 :: width + 2] = texts
+    for column in range(width):
+        arguments[column + 1 :: width + 2] = values[column::width]
+    arguments[width + 1 :: width + 2] = [result.at for result in run]
+    return tuple(arguments)
 
 
 def isfinite_number(value: float | int) -> bool:
