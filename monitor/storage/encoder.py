@@ -80,7 +80,9 @@ class Encoder:
         points = 0
         for bucket in _by_length(results):
             count, width = len(bucket), 3 * len(bucket[0].readings)
-            flat = [*chain.from_iterable(chain.from_iterable([result.readings for result in bucket]))]
+            flat: list[Any] = [
+                *chain.from_iterable(chain.from_iterable([result.readings for result in bucket]))
+            ]
             metrics, tags = flat[0:width:3], flat[2:width:3]
             if flat[0::3] == metrics * count and flat[2::3] == tags * count:
                 points += self._write(out, (tuple(metrics), tuple(tags)), bucket, flat[1::3])
