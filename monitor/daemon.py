@@ -20,13 +20,13 @@ import structlog
 
 from monitor import __version__
 from monitor.alerts.desk import Desk
+from monitor.books.read import exclusions_of
 from monitor.checks import Checks
 from monitor.clock import SystemClock
 from monitor.collectors.base import Collector, Env
 from monitor.config import Config, ConfigError, load
 from monitor.control.explain import explain
 from monitor.control.incidents import IncidentCommands
-from monitor.control.pauses import POLL_S, read_pauses
 from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries, open_channels
@@ -55,6 +55,7 @@ log = structlog.get_logger(room="daemon")
 
 _TICK_S = 0.1
 _ALIVE_S = 5.0
+_EXCLUSIONS_EVERY_S = 10.0
 _STOP_S = 2.0
 """At the end: what sends under way get, and what the disk gets."""
 _STEP_MS = 5000
@@ -142,7 +143,7 @@ class Daemon:
             jobs += [
                 asyncio.create_task(self._keep(self._tick), name="tick"),
                 asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
-                asyncio.create_task(self._keep(self._watch_pauses), name="pauses"),
+                asyncio.create_task(self._keep(self._watch_exclusions), name="exclusions"),
                 asyncio.create_task(self._keep(self.exporter.run), name="points"),
                 asyncio.create_task(self._keep(self._learned.run), name="learned"),
                 asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
@@ -329,18 +330,16 @@ class Daemon:
     def _on_dead(self, entry: OutboxEntry) -> None:
         self.carry(self.pipeline.by_hand(lambda desk: desk.message_died(entry), self.clock.now()))
 
-    async def _watch_pauses(self) -> None:
-        """Exclusions come by the command line and the reports: the ledger is asked every little while."""
+    async def _watch_exclusions(self) -> None:
+        """Exclusions come by the command line: the ledger is asked every little while."""
         while True:
             try:
-                found = await asyncio.to_thread(read_pauses, self.ledger.path)
+                found = await asyncio.to_thread(exclusions_of, self.ledger.path)
             except sqlite3.Error as error:
                 log.warning("exclusions could not be read", error=str(error))
             else:
-                teller = self.pipeline.desk.teller
-                if teller.pauses.replace(found):
-                    teller.review(self.clock.now())
-            await asyncio.sleep(POLL_S)
+                self.pipeline.on_exclusions(found, self.clock.now())
+            await asyncio.sleep(_EXCLUSIONS_EVERY_S)
 
     async def _cmd_reload(self, arguments: dict[str, Any]) -> Any:
         return await self.reload()

@@ -62,9 +62,13 @@ class Standing(Enum):
     """Expected to be measured shortly: may yet turn out either way."""
     LEFT_OUT = "left_out"
     """Not measured, through our own fault or its name's: counts neither way."""
+    EXCLUDED = "excluded"
+    """Under an exclusion that counts: left out of the contract's rates, whatever its state."""
 
     @staticmethod
-    def of(state: State, pending: bool) -> Standing:
+    def of(state: State, pending: bool, excluded: bool = False) -> Standing:
+        if excluded:
+            return Standing.EXCLUDED
         if state is State.UP:
             return Standing.ONLINE
         if state is State.UNKNOWN:

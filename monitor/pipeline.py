@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isinf
 
 from monitor.alerts.desk import Desk
 from monitor.alerts.incident import Fingerprint, Incident
 from monitor.alerts.output import Output
 from monitor.alerts.policy import Policy
 from monitor.alerts.suppress import Silence
+from monitor.books.exclusion import Exclusion
 from monitor.books.forecast import Forecast
 from monitor.fleet import Fleet
 from monitor.model import (
@@ -59,6 +61,7 @@ class Past:
     silences: Sequence[Silence] = ()
     next_incident: IncidentId = field(default=IncidentId(1))
     next_message: int = 1
+    exclusions: Sequence[Exclusion] = ()
 
 
 @dataclass(slots=True)
@@ -82,6 +85,8 @@ class Pipeline:
         self.plan = plan
         self.uplink = uplink
         self.states = States(plan.devices, plan.states, uplink)
+        self.states.exclusions.replace(past.exclusions)
+        self.states.exclude(now.wall)
         self.fleet = Fleet(self.states)
         self.tally = Tally(self.states)
         self.desk = Desk(
@@ -91,6 +96,7 @@ class Pipeline:
             next_message=past.next_message,
         )
         self._own: dict[Fingerprint, WallMs] = {}
+        self.desk.teller.pauses.replace(past.exclusions)
         self._first = self._resume(past, now)
 
     def _resume(self, past: Past, now: Instant) -> Step:
@@ -140,6 +146,14 @@ class Pipeline:
 
     def on_references(self, results: Sequence[Result], now: Instant) -> None:
         self.uplink.observe(results, now)
+
+    def on_exclusions(self, found: Sequence[Exclusion], now: Instant) -> None:
+        """The ledger's exclusions as they stand: who is left out of the rates, and whose clocks stand still,
+        from the next tick on."""
+        self.states.exclusions.replace(found)
+        teller = self.desk.teller
+        if teller.pauses.replace(found):
+            teller.review(now)
 
     def on_forecasts(self, rule: str, found: Mapping[str, Forecast], passed_s: int, now: Instant) -> Step:
         """Where the month will end, by the ledger, for one rule; the rule may be gone by now."""
@@ -211,7 +225,12 @@ class Pipeline:
         """Unless results come, nothing happens before then (``None``: ever): for replays."""
         if self.states.undecided or self.states.blind or self.book.busy():
             return now.mono
-        return self.desk.idle_until()
+        dues = [due for due in (self.desk.idle_until(), self._next_exclusion(now)) if due is not None]
+        return min(dues, default=None)
+
+    def _next_exclusion(self, now: Instant) -> MonoMs | None:
+        due = self.states.exclusions.next_due
+        return None if isinf(due) and due > 0 else MonoMs(now.mono + int(max(0.0, due - now.wall)))
 
     def by_hand(self, act: Callable[[Desk], object], now: Instant) -> Step:
         """Something that a person does at the desk."""

@@ -36,6 +36,7 @@ def _fields(count: Count) -> Iterable[tuple[str, float | int]]:
     yield "online", count.online
     yield "counted", count.counted
     yield "unmeasured", count.unmeasured
+    yield "excluded", count.excluded
     if count.counted:
         yield "rate", 100.0 * count.online / count.counted
 

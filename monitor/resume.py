@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from monitor.alerts.incident import Alert, Fingerprint, Incident
 from monitor.alerts.suppress import Silence
+from monitor.books.read import read_exclusions
 from monitor.model import DeviceId, IncidentId, Severity, State, WallMs
 from monitor.notifiers.notice import Notice, OutboxEntry
 from monitor.pipeline import Past
@@ -42,6 +43,7 @@ def resume(db: sqlite3.Connection) -> Saved:
             silences=_silences(db),
             next_incident=IncidentId(last_incident + 1),
             next_message=last_message + 1,
+            exclusions=read_exclusions(db),
         ),
         pending=_pending(db),
     )

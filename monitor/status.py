@@ -105,4 +105,9 @@ def snapshot(daemon: Daemon) -> dict[str, Any]:
 
 
 def _rate(count: Count) -> dict[str, int]:
-    return {"online": count.online, "counted": count.counted, "unmeasured": count.unmeasured}
+    return {
+        "online": count.online,
+        "counted": count.counted,
+        "unmeasured": count.unmeasured,
+        "excluded": count.excluded,
+    }

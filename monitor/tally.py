@@ -27,6 +27,8 @@ class Count:
     online: int = 0
     offline: int = 0
     unmeasured: int = 0
+    excluded: int = 0
+    """Under an exclusion that counts, whatever their state; in none of the others."""
 
     @property
     def counted(self) -> int:
@@ -37,6 +39,8 @@ class Count:
             self.online += number
         elif standing is Standing.OFFLINE:
             self.offline += number
+        elif standing is Standing.EXCLUDED:
+            self.excluded += number
         else:
             self.unmeasured += number
 
@@ -50,9 +54,9 @@ class Tally:
         self._counts_of: dict[DeviceId, tuple[Count, ...]] = {}
         shared: dict[Scopes, tuple[Count, ...]] = {}
         for track in states.tracks.values():
-            device, standing = track.device, Standing.of(track.state, track.pending)
+            device, standing = track.device, track.standing
             counts = self._counts_of[device.id] = self._counts(device, shared)
-            if standing is Standing.OFFLINE:
+            if track.state.offline:
                 self.offline[device.id] = None
             for count in counts:
                 count.add(standing, 1)
@@ -70,13 +74,13 @@ class Tally:
             if t.before is not t.after:
                 self.states[t.before] -= 1
                 self.states[t.after] += 1
+                if not t.after.offline:
+                    self.offline.pop(t.device, None)
+                elif not t.before.offline:
+                    self.offline[t.device] = None
             before, after = t.standing_before, t.standing
             if before is after:
                 continue
-            if after is Standing.OFFLINE:
-                self.offline[t.device] = None
-            elif before is Standing.OFFLINE:
-                self.offline.pop(t.device, None)
             for count in self._counts_of[t.device]:
                 count.add(before, -1)
                 count.add(after, 1)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from monitor.cli import main
-from monitor.control.pauses import read_pauses
 from monitor.control.wire import ControlError
 from monitor.simulate.city import city
-from monitor.storage.ledger.schema import migrate
-from monitor.storage.ledger.writer import connect
 from tests.config_support import DEVICE, written
 from tests.daemon_support import CONFIG, KEY, RULES, House, Street
 
@@ -135,19 +131,3 @@ def test_routes_rosters_and_planned_work_can_be_asked_about_without_a_daemon(tmp
     code, text = run("maintenance", "check")
     assert code == 1  # open now, and never announced
     assert "work: open" in text and "1 devices; not announced" in text and "CAM-1 Gate" in text
-
-
-def test_exclusions_for_weather_and_power_cuts_pause_clocks_and_others_do_not(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    with closing(connect(path)) as db:
-        migrate(db)
-        for number, cause in enumerate(("weather", "power_cut", "construction", "third_party")):
-            db.execute(
-                "INSERT INTO exclusion (id, reach, name, since, until, cause, author, note, confirmed_by)"
-                " VALUES (?, 'area', 'East', 1000, 61000, ?, 'x', '', '')",
-                (number + 1, cause),
-            )
-    assert sorted(read_pauses(path)) == [
-        (1000, 61000, "area", "East", "power_cut"),
-        (1000, 61000, "area", "East", "weather"),
-    ]

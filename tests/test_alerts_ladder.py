@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.alerts.pauses import Pause
 from monitor.alerts.service import LevelSettings, StepSettings, due_at, elapsed_ms
+from monitor.books.exclusion import Cause, Exclusion, Reach
+from monitor.books.records import Span
 from monitor.model import Severity, WallMs
 from monitor.notifiers.notice import NoticeKind
 from monitor.simulate.world import World
@@ -160,24 +161,27 @@ def test_severity_raised_within_one_incident_is_a_message_even_soon_after_the_la
     ]  # fmt: skip
 
 
+def excluded(since: int, until: int, reach: Reach, name: str, cause: Cause) -> Exclusion:
+    return Exclusion(1, reach, name, Span(since, until), cause, "Li", "", "")
+
+
 def test_clocks_stand_still_during_an_exclusion_and_messages_say_so():
     world = laddered()
     world.unplug("cam0.1.3")
     world.advance(60)
     now = world.clock.now()
-    storm = Pause(now.wall, WallMs(now.wall + 5 * HOUR * 1000), "area", "area0", "weather")
-    other = Pause(now.wall, WallMs(now.wall + 90 * HOUR * 1000), "area", "area1", "weather")
-    teller = world.pipeline.desk.teller
-    assert teller.pauses.replace([storm, other])
-    teller.review(now)
+    second = now.wall // 1000
+    storm = excluded(second, second + 5 * HOUR, Reach.AREA, "area0", Cause.WEATHER)
+    other = excluded(second, second + 90 * HOUR, Reach.AREA, "area1", Cause.WEATHER)
+    world.pipeline.on_exclusions([storm, other], now)
     world.advance(5 * HOUR)
     assert kinds(world, "second-sms") == []
     world.advance(12 * HOUR)
     assert [minutes_of(world, f"{c}-sms")[0] // 10 for c in ("second", "third", "boss")] == [33, 78, 90]
     paused = town(policy=policy_of(levels=[LADDER], routes=[route(group_wait="10s")]), cameras=50)
-    paused.pipeline.desk.teller.pauses.replace(
-        [Pause(WallMs(0), WallMs(paused.clock.now().wall + HOUR * 1000), "all", "", "power_cut")]
-    )
+    now = paused.clock.now()
+    cut = excluded(0, now.wall // 1000 + HOUR, Reach.ALL, "", Cause.POWER_CUT)
+    paused.pipeline.on_exclusions([cut], now)
     paused.unplug("cam0.1.3")
     paused.advance(60)
     assert paused.sent[0].notice.paused == "power_cut"

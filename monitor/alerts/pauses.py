@@ -1,4 +1,4 @@
-"""Pauses: exclusions during which repair is impossible stop an incident's clocks."""
+"""Pauses: exclusions stop an incident's clocks, live as in the reports (``books.pause``)."""
 
 from __future__ import annotations
 
@@ -6,58 +6,55 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from monitor.alerts.facts import FleetView
-from monitor.alerts.incident import Incident
-from monitor.model import Device, WallMs
+from monitor.alerts.incident import Alert, Incident
+from monitor.books.exclusion import Exclusion, group_places, places_of
+from monitor.books.pause import FOREVER, Trouble, pauses
+from monitor.books.records import Span
+from monitor.model import WallMs
 
 
 class Pause(NamedTuple):
-    """A span of the ledger's exclusions that stops clocks; UTC ms."""
+    """A span in which an incident's clocks stand still; UTC ms."""
 
     begins: WallMs
     ends: WallMs
-    reach: str
-    """all, area, site, feeder or device."""
-    name: str
     cause: str
-    """power_cut or weather."""
-
-    def covers(self, device: Device) -> bool:
-        match self.reach:
-            case "all":
-                return True
-            case "area":
-                return device.area == self.name
-            case "site":
-                return device.site == self.name
-            case "feeder":
-                return device.feeder == self.name
-        return device.id == self.name
+    """Of the exclusion that it began by."""
 
 
 class Pauses:
-    """The pauses known now; replaced whole whenever the exclusions have been read anew."""
+    """The exclusions known now; replaced whole whenever they have been read anew."""
 
     def __init__(self, fleet: FleetView) -> None:
         self._fleet = fleet
-        self.known: tuple[Pause, ...] = ()
+        self._known: tuple[Exclusion, ...] = ()
 
     def of(self, incident: Incident) -> list[Pause]:
-        """Those that stop this incident's clocks: they cover all that is wrong in it."""
-        if not self.known:
+        """Those of this incident."""
+        since = incident.opened // 1000
+        touching = [e for e in self._known if e.span.until > since]
+        if not touching:
             return []
-        named = {device for alert in incident.open_alerts() for device in alert.offline[:_LOOKED_AT]}
-        named.update(alert.device for alert in incident.open_alerts() if alert.device is not None)
-        devices = [device for id_ in named if (device := self._fleet.device(id_)) is not None]
-        if not devices:
-            return []
-        return [pause for pause in self.known if all(map(pause.covers, devices))]
+        troubles = [self._trouble(alert) for alert in incident.alerts.values()]
+        return [
+            Pause(WallMs(p.since * 1000), WallMs(p.until * 1000), p.cause.value)
+            for p in pauses(troubles, touching)
+        ]
 
-    def replace(self, pauses: Iterable[Pause]) -> bool:
+    def _trouble(self, alert: Alert) -> Trouble:
+        until = FOREVER if alert.until is None else alert.until // 1000
+        span = Span(alert.since // 1000, until)
+        if alert.device is None:
+            return Trouble(span, group_places(alert.fingerprint.key), of_device=False)
+        device = self._fleet.device(alert.device)
+        if device is None:
+            places = places_of(alert.device, "", "", "")
+        else:
+            places = places_of(device.id, device.site, device.area, device.feeder)
+        return Trouble(span, frozenset(places), of_device=True)
+
+    def replace(self, exclusions: Iterable[Exclusion]) -> bool:
         """Whether anything changed."""
-        found = tuple(sorted(pauses))
-        changed, self.known = found != self.known, found
+        found = tuple(exclusion for exclusion in exclusions if exclusion.counts)
+        changed, self._known = found != self._known, found
         return changed
-
-
-_LOOKED_AT = 1000
-"""Of a very large cut, so many devices are held against an exclusion's scope."""

@@ -1,7 +1,7 @@
 """Service levels: what the contract allows for a fault, and whom it goes to as the time runs out.
 
 Two clocks from the moment that a fault is known: *response* stops when somebody acknowledges, *repair* when
-it is resolved. Both stand still during exclusions that pause the repair (weather, power cuts).
+it is resolved. Both stand still while exclusions excuse all that is to be repaired (``books.pause``).
 """
 
 from __future__ import annotations

@@ -40,6 +40,30 @@ class Reach(StrEnum):
     DEVICE = "device"
 
 
+Place = tuple[Reach, str]
+"""What an exclusion's scope is, and its name; empty for all."""
+
+
+def places_of(device: str, site: str, area: str, feeder: str) -> tuple[Place, ...]:
+    """Each scope that a device stands in: an exclusion of any of these covers it."""
+    return (
+        (Reach.ALL, ""),
+        (Reach.AREA, area),
+        (Reach.SITE, site),
+        (Reach.FEEDER, feeder),
+        (Reach.DEVICE, device),
+    )
+
+
+def group_places(key: Iterable[tuple[str, str]]) -> frozenset[Place]:
+    """Each scope that a group of devices is, by the labels it was grouped by."""
+    named = ((_REACHES[label], value) for label, value in key if label in _REACHES)
+    return frozenset(((Reach.ALL, ""), *named))
+
+
+_REACHES = {reach.value: reach for reach in Reach}
+
+
 @dataclass(frozen=True, slots=True)
 class Exclusion:
     """One exclusion as it stands in the ledger."""
@@ -61,40 +85,30 @@ class Exclusion:
         """Third-party damage is left out only once the customer has confirmed it."""
         return self.cause is not Cause.THIRD_PARTY or bool(self.confirmed_by)
 
+    @property
+    def place(self) -> Place:
+        return self.reach, "" if self.reach is Reach.ALL else self.name
+
     def covers(self, stretch: Stretch) -> bool:
-        match self.reach:
-            case Reach.ALL:
-                return True
-            case Reach.AREA:
-                return stretch.area == self.name
-            case Reach.SITE:
-                return stretch.site == self.name
-            case Reach.FEEDER:
-                return stretch.feeder == self.name
-            case Reach.DEVICE:
-                return stretch.device == self.name
+        return self.place in _places(stretch)
 
 
 class Exclusions:
     """Those that count, by what they name: which seconds of a stretch are excluded."""
 
     def __init__(self, exclusions: Iterable[Exclusion]) -> None:
-        self._by_scope: dict[tuple[Reach, str], list[Span]] = {}
+        self._by_scope: dict[Place, list[Span]] = {}
         for exclusion in exclusions:
             if exclusion.counts:
-                name = "" if exclusion.reach is Reach.ALL else exclusion.name
-                self._by_scope.setdefault((exclusion.reach, name), []).append(exclusion.span)
+                self._by_scope.setdefault(exclusion.place, []).append(exclusion.span)
 
     def of(self, stretch: Stretch) -> list[Span]:
         """In order and without overlap: exclusions that overlap count once."""
         if not self._by_scope:
             return []
-        scopes = (
-            (Reach.ALL, ""),
-            (Reach.AREA, stretch.area),
-            (Reach.SITE, stretch.site),
-            (Reach.FEEDER, stretch.feeder),
-            (Reach.DEVICE, stretch.device),
-        )
-        spans = [span for scope in scopes for span in self._by_scope.get(scope, ())]
+        spans = [span for place in _places(stretch) for span in self._by_scope.get(place, ())]
         return union([clip(span, stretch.span) for span in spans])
+
+
+def _places(stretch: Stretch) -> tuple[Place, ...]:
+    return places_of(stretch.device, stretch.site, stretch.area, stretch.feeder)

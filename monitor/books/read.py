@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 
 from monitor.books.exclusion import Cause, Exclusion, Reach
 from monitor.books.period import Period
 from monitor.books.records import History, Span, StateRow, Stretch, clip, union
 from monitor.model import DeviceId, Kind, State
+from monitor.storage.ledger import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,13 @@ def read_records(db: sqlite3.Connection, period: Period) -> Records:
             if max(e.span.since, period.since) < min(e.span.until, period.until)
         ),
     )
+
+
+def exclusions_of(ledger: Path) -> list[Exclusion]:
+    """For the running daemon, which asks every little while. Blocking: call it in a thread. A ledger that
+    cannot be read now raises ``sqlite3.Error``."""
+    with closing(connect(ledger, read_only=True)) as db:
+        return read_exclusions(db)
 
 
 def read_exclusions(db: sqlite3.Connection) -> list[Exclusion]:

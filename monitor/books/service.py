@@ -1,7 +1,7 @@
 """Service times: each incident found, told, acknowledged, repaired, verified, against its deadlines.
 
-The repair clock stands still while an exclusion that counts covers what the incident is about (unsafe
-weather, a power cut, ...). Incidents of Camwatch itself are not part of the contract and left out.
+Both clocks stand still while exclusions excuse all that is to be repaired (``books.pause``). Incidents of
+Camwatch itself are not part of the contract and left out.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from monitor.books.exclusion import Exclusion, Reach
+from monitor.books.exclusion import Exclusion, group_places, places_of
+from monitor.books.pause import FOREVER, Trouble, pauses
 from monitor.books.period import Period
-from monitor.books.records import Span, clip, union
+from monitor.books.records import Span, clip
 from monitor.model import IncidentId, Severity
 
 
@@ -33,18 +34,6 @@ class Deadlines:
 
     respond: int
     repair: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What an incident is about, as exclusions name it: pairs like (area, East)."""
-
-    names: frozenset[tuple[Reach, str]]
-
-    def covered(self, exclusion: Exclusion) -> bool:
-        return exclusion.counts and (
-            exclusion.reach is Reach.ALL or (exclusion.reach, exclusion.name) in self.names
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +60,46 @@ class Service:
     detail: str
     record: str
     """The cause that was found, and notes, as people entered them."""
-    paused: int
-    """Seconds for which the repair clock stood still."""
+    pauses: tuple[Span, ...]
+    """While it was open: when its clocks stood still."""
     until: int
     """The end of the books: what is not done then is still running."""
 
     @property
+    def paused(self) -> int:
+        """Seconds for which the clocks stood still."""
+        return sum(span.until - span.since for span in self.pauses)
+
+    def clock(self, until: int) -> int:
+        """What the clocks show then: seconds since it was found, pauses taken off."""
+        inside = (clip(span, Span(self.found, until)) for span in self.pauses)
+        return until - self.found - sum(max(0, span.until - span.since) for span in inside)
+
+    @property
     def response(self) -> int | None:
-        """Seconds until somebody took it. What repaired itself before needs no response."""
-        if self.acknowledged is None:
-            return None
-        return self.acknowledged - self.found
+        """Seconds until somebody took it, pauses taken off; ``None``: nobody has."""
+        return None if self.acknowledged is None else self.clock(self.acknowledged)
 
     @property
     def repair(self) -> int | None:
         """Seconds of repair, pauses taken off."""
-        return None if self.repaired is None else self.repaired - self.found - self.paused
+        return None if self.repaired is None else self.clock(self.repaired)
 
     def responded(self, limit: int) -> Kept:
+        """What was repaired in the time allowed for the response needs none."""
         if self.response is not None:
             return Kept.YES if self.response <= limit else Kept.NO
-        if self.repaired is not None and self.repaired - self.found <= limit:
-            return Kept.YES
-        return _running((self.repaired or self.until) - self.found, limit, self.repaired is not None)
+        if self.repair is not None:
+            return Kept.YES if self.repair <= limit else Kept.NO
+        return self._running(limit)
 
     def in_time(self, limit: int) -> Kept:
         if self.repair is not None:
             return Kept.YES if self.repair <= limit else Kept.NO
-        return _running(self.until - self.found - self.paused, limit, False)
+        return self._running(limit)
 
-
-def _running(elapsed: int, limit: int, over: bool) -> Kept:
-    return Kept.NO if over or elapsed > limit else Kept.RUNNING
+    def _running(self, limit: int) -> Kept:
+        return Kept.NO if self.clock(self.until) > limit else Kept.RUNNING
 
 
 _INCIDENTS = (
@@ -121,7 +118,7 @@ _INCIDENTS = (
 
 def read_services(db: sqlite3.Connection, period: Period, exclusions: Sequence[Exclusion]) -> list[Service]:
     """The incidents that were open at some time of the period, by when they were found."""
-    scopes, details = _alerts(db, period)
+    troubles, details = _alerts(db, period)
     bounds = {"since": period.since * 1000, "until": period.until * 1000}
     found = []
     for row in db.execute(_INCIDENTS, bounds):
@@ -144,14 +141,13 @@ def read_services(db: sqlite3.Connection, period: Period, exclusions: Sequence[E
         ) = row
         begin, end = opened // 1000, _within(resolved, period)
         open_ = Span(begin, period.until if end is None else end)
-        scope = scopes.get(id_, Scope(frozenset()))
-        pauses = union([clip(e.span, open_) for e in exclusions if scope.covered(e)])
+        stops = [clip(Span(p.since, p.until), open_) for p in pauses(troubles[id_], exclusions)]
         found.append(
             Service(
                 IncidentId(id_), since // 1000, begin, _within(told, period), _within(acked, period), by, end,
                 _within(seen, period), cause, Severity(severity), level, subject, place,
                 tuple(json.loads(to)), details.get(id_, ""), record or "",
-                sum(span.until - span.since for span in pauses), period.until,
+                tuple(span for span in stops if span.since < span.until), period.until,
             )
         )  # fmt: skip
     return found
@@ -163,7 +159,7 @@ def _within(at: int | None, period: Period) -> int | None:
 
 
 _ALERTS = (
-    "SELECT a.incident, a.key, a.device, a.detail,"
+    "SELECT a.incident, a.key, a.device, a.detail, a.since, a.until,"
     " (SELECT json_array(m.area, m.site, m.feeder) FROM membership m WHERE m.device = a.device"
     "  AND m.since <= a.since ORDER BY m.rowid DESC LIMIT 1)"
     " FROM alert a JOIN incident i ON i.id = a.incident"
@@ -171,22 +167,21 @@ _ALERTS = (
 )
 
 
-def _alerts(db: sqlite3.Connection, period: Period) -> tuple[dict[int, Scope], dict[int, str]]:
-    names: dict[int, set[tuple[Reach, str]]] = {}
+def _alerts(db: sqlite3.Connection, period: Period) -> tuple[dict[int, list[Trouble]], dict[int, str]]:
+    troubles: dict[int, list[Trouble]] = {}
     details: dict[int, str] = {}
     bounds = {"since": period.since * 1000, "until": period.until * 1000}
-    known = {reach.value: reach for reach in Reach}
-    for incident, key, device, detail, place in db.execute(_ALERTS, bounds):
-        scope = names.setdefault(incident, set())
-        scope.update((known[label], value) for label, value in json.loads(key) if label in known)
-        if device is not None:
-            scope.add((Reach.DEVICE, device))
-        if place is not None:
-            area, site, feeder = json.loads(place)
-            scope |= {(Reach.AREA, area), (Reach.SITE, site), (Reach.FEEDER, feeder)}
+    for incident, key, device, detail, since, until, place in db.execute(_ALERTS, bounds):
+        if device is None:
+            places = group_places(json.loads(key))
+        else:
+            area, site, feeder = json.loads(place) if place else ("", "", "")
+            places = frozenset(places_of(device, site, area, feeder))
+        span = Span(since // 1000, FOREVER if until is None else until // 1000)
+        troubles.setdefault(incident, []).append(Trouble(span, places, of_device=device is not None))
         if detail:
             details.setdefault(incident, detail)
-    return {incident: Scope(frozenset(found)) for incident, found in names.items()}, details
+    return troubles, details
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,15 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _areas(found: dict[str, Any]) -> Table:
-    table = _table("\nAreas", "area", "rate", "on line", "counted")
+    table = _table("\nAreas", "area", "rate", "on line", "counted", "excluded")
     for area in sorted(found["areas"], key=lambda a: a["online"] / max(1, a["counted"])):
-        table.add_row(area["area"] or "–", _rate(area), str(area["online"]), str(area["counted"]))
+        table.add_row(
+            area["area"] or "–",
+            _rate(area),
+            str(area["online"]),
+            str(area["counted"]),
+            str(area["excluded"] or ""),
+        )
     return table
 
 

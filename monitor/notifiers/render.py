@@ -32,7 +32,14 @@ _DEVICES = {Form.PHONE: 5, Form.SMS: 2, Form.MAIL: 10}
 _RATES = {Form.PHONE: 5, Form.SMS: 0, Form.MAIL: 30}
 
 
-_PAUSES = {"weather": N_("weather unfit for repair"), "power_cut": N_("utility power cut")}
+_PAUSES = {
+    "weather": N_("weather unfit for repair"),
+    "power_cut": N_("utility power cut"),
+    "construction": N_("construction"),
+    "force_majeure": N_("force majeure"),
+    "maintenance": N_("announced maintenance"),
+    "third_party": N_("third-party damage"),
+}
 
 
 @dataclass(frozen=True, slots=True)

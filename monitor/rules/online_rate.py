@@ -3,6 +3,9 @@
 Exact and incremental: a state change touches only the counters of the groups its device belongs to, and
 the comparison is ``online * 10000 < threshold_bp * counted`` on integers.
 
+Devices under an exclusion that counts are left out, as they are in the contract's statement: else a cut that
+the customer has been told of would wake people for nothing.
+
 Devices that are still to be measured (start-up, after blindness) cannot make a breach, and cannot end one:
 it fires only if the rate would be too low even were they all on line, and ends only once it would be good
 enough even were they all off line.
@@ -42,7 +45,7 @@ class OnlineRateSettings(RuleSettings):
     """``type = "online_rate"``: fires while the online rate of a group is strictly below ``below``."""
 
     select: DeviceSelector = Field(default_factory=DeviceSelector)
-    """Which devices are counted."""
+    """Which devices are counted, as long as no exclusion leaves them out."""
     group_by: Annotated[tuple[str, ...], AfterValidator(_group_labels)] = ()
     """One rate for each value of these labels (``["area"]``, ``["site"]``, ``["tag.street"]``); empty: one
     rate over all."""

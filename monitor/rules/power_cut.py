@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from monitor.model import DeviceId, Instant, Reading, Standing, State, Tags, WallMs
+from monitor.model import DeviceId, Instant, Reading, State, Tags, WallMs
 from monitor.rules.base import Fleet, RuleSettings, Signal
 from monitor.rules.hold import Holds, Step
 from monitor.select import DeviceSelector, labels_of
@@ -78,11 +78,10 @@ class PowerCutRule:
                 key: Tags = ((label, labels[label]),)
                 group = self._groups.setdefault(key, _Group(key, device.area))
                 group.members.append(device.id)
-                standing = fleet.standing(device.id)
-                if standing is Standing.ONLINE:
+                state, since = fleet.state(device.id)
+                if state is State.UP:
                     group.online.add(device.id)
-                elif standing is Standing.OFFLINE:
-                    state, since = fleet.state(device.id)
+                elif state.offline:
                     group.offline[device.id] = (since, state)
                 mine.append(group)
             if mine:

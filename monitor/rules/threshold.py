@@ -104,7 +104,7 @@ class ThresholdRule:
                     yield from self._set((flap.device, ()), False, flap.at, now)
         for transition in changes.transitions:
             device = transition.device
-            if device not in self._devices:
+            if device not in self._devices or transition.before is transition.after:
                 continue
             key: Key = (device, ())
             holds = transition.after is self.settings.state

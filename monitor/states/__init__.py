@@ -1,6 +1,7 @@
 """Results → device states.
 
 track     what is held of one device: its settings, its transitions, its flapping window
+excluded  the exclusions in force
 tracker   the judge: confirmation, parents, our own uplink
 """
 

@@ -46,14 +46,17 @@ class Transition:
     pending: bool = False
     """For ``unknown``: it is expected to be measured shortly."""
     was_pending: bool = False
+    excluded: bool = False
+    """From now on it is under an exclusion that counts: says nothing of its state."""
+    was_excluded: bool = False
 
     @property
     def standing_before(self) -> Standing:
-        return Standing.of(self.before, self.was_pending)
+        return Standing.of(self.before, self.was_pending, self.was_excluded)
 
     @property
     def standing(self) -> Standing:
-        return Standing.of(self.after, self.pending)
+        return Standing.of(self.after, self.pending, self.excluded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class Track:
     __slots__ = (
         "detail",
         "device",
+        "excluded",
         "failing",
         "flapping",
         "grace_until",
@@ -110,12 +114,17 @@ class Track:
         self.reason = Reason.OK
         self.detail = ""
         self.pending = True
+        self.excluded = False
         self.last_ok = WallMs(0)
         self.failing: dict[str, Failing] | None = None
         self.history = 0
         self.flapping = False
         self.waiting_since: MonoMs | None = None
         self.grace_until: MonoMs | None = None
+
+    @property
+    def standing(self) -> Standing:
+        return Standing.of(self.state, self.pending, self.excluded)
 
     @property
     def settled(self) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
 from monitor.model import Device, DeviceId, Instant, MonoMs, Reason, Result, Standing, State, WallMs
+from monitor.states.excluded import InForce
 from monitor.states.track import (
     ALL_UP,
     MASK,
@@ -46,6 +47,7 @@ class States:
         self._waiting: dict[DeviceId, Track] = {}
         self._unmeasured: dict[DeviceId, MonoMs] = {}
         self.blind = False
+        self.exclusions = InForce()
         self.reload(devices)
 
     def reload(self, devices: Mapping[DeviceId, Device]) -> None:
@@ -57,6 +59,7 @@ class States:
             track.device = device
             if track.failing:
                 track.failing = {c: f for c, f in track.failing.items() if c in device.liveness} or None
+            track.excluded = self.exclusions.cover(device)
             self.tracks[device.id] = track
         for track in self.tracks.values():
             for parent in track.device.parents:
@@ -65,8 +68,7 @@ class States:
         self._unmeasured = {key: t for key, t in self._unmeasured.items() if key in self.tracks}
 
     def standing(self, device: DeviceId) -> Standing:
-        track = self.tracks[device]
-        return Standing.of(track.state, track.pending)
+        return self.tracks[device].standing
 
     @property
     def devices(self) -> Mapping[DeviceId, Device]:
@@ -237,7 +239,19 @@ class States:
         if not pending:
             self._unmeasured.pop(track.device.id, None)
         changes.transitions.append(
-            Transition(track.device.id, before, after, at, reason, detail, parent, pending, was_pending)
+            Transition(
+                track.device.id,
+                before,
+                after,
+                at,
+                reason,
+                detail,
+                parent,
+                pending,
+                was_pending,
+                track.excluded,
+                track.excluded,
+            )
         )
         children = self._children.get(track.device.id)
         if not children:
@@ -266,8 +280,10 @@ class States:
     # ---------------------------------------------------------------- time and our own sight
 
     def tick(self, now: Instant) -> Changes:
-        """Time has passed: verdicts that waited, devices that were never measured."""
+        """Time has passed: verdicts that waited, devices that were never measured, exclusions."""
         changes = Changes()
+        if self.exclusions.due(now.wall):
+            changes.transitions += self.exclude(now.wall)
         if self._waiting and not self.blind:
             for track in list(self._waiting.values()):
                 if track.waiting_since is not None:
@@ -279,7 +295,16 @@ class States:
                 track.pending = False
                 unknown = State.UNKNOWN
                 changes.transitions.append(
-                    Transition(device, unknown, unknown, track.since, track.reason, was_pending=True)
+                    Transition(
+                        device,
+                        unknown,
+                        unknown,
+                        track.since,
+                        track.reason,
+                        was_pending=True,
+                        excluded=track.excluded,
+                        was_excluded=track.excluded,
+                    )
                 )
         return changes
 
@@ -325,9 +350,35 @@ class States:
         track.pending = True
         changes.transitions.append(
             Transition(
-                track.device.id, before, State.UNKNOWN, at, reason, pending=True, was_pending=was_pending
+                track.device.id,
+                before,
+                State.UNKNOWN,
+                at,
+                reason,
+                pending=True,
+                was_pending=was_pending,
+                excluded=track.excluded,
+                was_excluded=track.excluded,
             )
         )
+
+    # ---------------------------------------------------------------- exclusions
+
+    def exclude(self, now: WallMs) -> list[Transition]:
+        """Exclusions have begun or ended: who stands under one now."""
+        self.exclusions.look(now)
+        found = []
+        for track in self.tracks.values():
+            was, track.excluded = track.excluded, self.exclusions.cover(track.device)
+            if was is not track.excluded:
+                found.append(
+                    Transition(
+                        track.device.id, track.state, track.state, now, track.reason, track.detail,
+                        pending=track.pending, was_pending=track.pending,
+                        excluded=track.excluded, was_excluded=was,
+                    )
+                )  # fmt: skip
+        return found
 
     # ---------------------------------------------------------------- flapping
 
