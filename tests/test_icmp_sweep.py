@@ -7,6 +7,7 @@ import errno
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.collectors.icmp.packet import V4
 from monitor.collectors.icmp.sweep import UNTIMED, Answers, Sweep
 from monitor.model import Device, DeviceId, Kind, Reason, Result, Target, WallMs
 
@@ -27,8 +28,8 @@ class Caught(Answers):
 def sweep_of(echoes: int) -> tuple[Sweep, Caught]:
     answers = Caught(1)
     target = Target(Device(DeviceId("d"), "d", Kind.CAMERA, "10.0.0.1"), "10.0.0.1")
-    sweep = Sweep(echoes, answers)
-    sweep.add(target, b"", b"")
+    sweep = Sweep(V4, echoes, answers)
+    sweep.add([target])
     sweep.at.append(WallMs(1000))
     return sweep, answers
 
@@ -92,9 +93,8 @@ def test_a_single_echo_has_no_spread() -> None:
 def test_a_device_whose_turn_never_came_is_not_down() -> None:
     answers = Caught(2)
     aims = [Target(Device(DeviceId(n), n, Kind.CAMERA, "10.0.0.1"), "10.0.0.1") for n in "ab"]
-    sweep = Sweep(1, answers)
-    for aim in aims:
-        sweep.add(aim, b"", b"")
+    sweep = Sweep(V4, 1, answers)
+    sweep.add(aims)
     sweep.end(WallMs(5))
     assert [(r.device, r.reason, r.at) for r in answers.results] == [
         ("a", Reason.SEND_FAILED, 5),

@@ -105,21 +105,28 @@ class IcmpCollector:
 
     async def _sweeps(self, targets: Sequence[Target], echoes: int, answers: Answers) -> dict[Family, Sweep]:
         """The targets by address family; those that cannot be sent to are answered for at once."""
-        chosen = {family: Sweep(echoes, answers) for family in (V4, V6)}
-        for count, target in enumerate(targets, start=1):
-            if not count % _PREPARED_AT_ONCE:
+        chosen = {family: Sweep(family, echoes, answers) for family in (V4, V6)}
+        for start in range(0, len(targets), _PREPARED_AT_ONCE):
+            if start:
                 await asyncio.sleep(0)
-            family = V6 if ":" in target.ip else V4
-            try:
-                name = family.name(target.ip)
-            except ValueError as error:
-                answers.put(self._not_sent(target, Reason.RESOLVE, str(error)))
-                continue
-            if family not in self._pingers:
-                answers.put(self._not_sent(target, Reason.SEND_FAILED, "no IPv6 on this machine"))
-                continue
-            chosen[family].add(target, name, family.address(name))
+            some = targets[start : start + _PREPARED_AT_ONCE]
+            self._prepare(chosen[V4], [target for target in some if ":" not in target.ip], answers)
+            self._prepare(chosen[V6], [target for target in some if ":" in target.ip], answers)
         return {family: sweep for family, sweep in chosen.items() if sweep.targets}
+
+    def _prepare(self, sweep: Sweep, targets: list[Target], answers: Answers) -> None:
+        if sweep.family not in self._pingers:
+            for target in targets:
+                answers.put(self._not_sent(target, Reason.SEND_FAILED, "no IPv6 on this machine"))
+            return
+        try:
+            sweep.add(targets)
+        except ValueError as error:
+            if len(targets) == 1:
+                answers.put(self._not_sent(targets[0], Reason.RESOLVE, str(error)))
+                return
+            for target in targets:
+                self._prepare(sweep, [target], answers)
 
     def _not_sent(self, target: Target, reason: Reason, detail: str) -> Result:
         return Result(target.device.id, CHECK, self._env.clock.now().wall, reason, (), detail)

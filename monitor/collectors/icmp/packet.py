@@ -30,9 +30,9 @@ _NAME4 = struct.pack("=HH", socket.AF_INET, 0)
 _NAME4_END = bytes(8)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """What differs between ICMP and ICMPv6."""
+    """What differs between ICMP and ICMPv6. There are two, ``V4`` and ``V6``: compared by identity."""
 
     af: int
     protocol: int

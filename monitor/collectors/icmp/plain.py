@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from monitor.collectors.icmp.ancillary import IcmpError, Stamp, from_error_queue, received_ns
-from monitor.collectors.icmp.packet import EchoPackets, reply_body, strip_ip
+from monitor.collectors.icmp.packet import V4, EchoPackets, Family, reply_body, strip_ip
 from monitor.collectors.icmp.sockets import EchoSocket
 
 Reply = tuple[bytes, int, bytes]
 """Source address, when the kernel received it (UTC nanoseconds), body. A tuple: made by the ten thousand."""
+
+_Address = tuple[str, int] | tuple[str, int, int, int]
 
 CONTROL = 256
 """Bytes of control messages: two time stamps and an extended error take 160."""
@@ -49,43 +51,37 @@ class PlainIO:
         self.slots = slots
         self._echo = echo
         self._packets = EchoPackets(echo.family, echo.ident, size, slots)
-        self._names: Sequence[bytes] = ()
+        self._addresses: list[_Address] = []
 
     def arm(self, names: Sequence[bytes]) -> list[bytes]:
-        self._names = names
+        self._addresses = [_address(self._echo.family, name) for name in names]
         return self._packets.arm(len(names))
 
     def send(self, first: int, count: int) -> int:
-        for sent in range(count):
-            name = self._names[first + sent]
+        sendto, packet = self._echo.sock.sendto, self._packets.packet
+        for index in range(first, first + count):
             try:
-                self._echo.sock.sendto(self._packets.packet(first + sent), self._address(name))
+                sendto(packet(index), self._addresses[index])
             except OSError:
-                if sent:
-                    return sent
+                if index > first:
+                    return index - first
                 raise
         return count
 
-    def _address(self, name: bytes) -> tuple[str, int] | tuple[str, int, int, int]:
-        family = self._echo.family
-        text = family.text(family.address(name))
-        if family.af == socket.AF_INET:
-            return (text, 0)
-        return (text, 0, 0, int.from_bytes(name[24:28], sys.byteorder))
-
     def receive(self) -> tuple[list[Reply], bool]:
-        family, length = self._echo.family, self._packets.length
+        family, ident, length = self._echo.family, self._echo.ident, self._packets.length
+        with_ip = self._echo.raw and family.ip_header
+        recvmsg = self._echo.sock.recvmsg
         replies: list[Reply] = []
         for _ in range(self.slots):
             try:
-                data, control, _, source = self._echo.sock.recvmsg(length + 64, CONTROL)
+                data, control, _, source = recvmsg(length + 64, CONTROL)
             except BlockingIOError:
                 return replies, False
             except OSError:
                 # An error of an earlier packet that the kernel reports here; the error queue has the details.
                 continue
-            message = strip_ip(data) if self._echo.raw and family.ip_header else data
-            body = reply_body(family, self._echo.ident, length, message)
+            body = reply_body(family, ident, length, strip_ip(data) if with_ip else data)
             if body is not None:
                 address = socket.inet_pton(family.af, source[0].partition("%")[0])
                 replies.append((address, received_ns(control), body))
@@ -111,3 +107,11 @@ class PlainIO:
             elif found is not None:
                 stamps.append(found)
         return stamps, errors
+
+
+def _address(family: Family, name: bytes) -> _Address:
+    """A kernel socket address as the ``socket`` module wants it."""
+    text = family.text(family.address(name))
+    if family is V4:
+        return (text, 0)
+    return (text, 0, 0, int.from_bytes(name[24:28], sys.byteorder))

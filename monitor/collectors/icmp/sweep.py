@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+from collections.abc import Sequence
 from functools import partial
 
+from monitor.collectors.icmp.packet import Family
 from monitor.model import Reading, Reason, Result, Target, WallMs
 
 CHECK = "icmp"
@@ -25,8 +27,9 @@ class Answers:
     def put(self, result: Result) -> None:
         self.missing -= 1
         self._ready.append(result)
-        if self._waiter is not None and not self._waiter.done():
+        if self._waiter is not None:
             self._waiter.set_result(None)
+            self._waiter = None
 
     async def take(self) -> list[Result]:
         """The results that are ready; waits for at least one. Only one task may take."""
@@ -35,7 +38,7 @@ class Answers:
             try:
                 await self._waiter
             finally:
-                self._waiter = None
+                self._waiter = None  # of a taker that was cancelled
         batch, self._ready = self._ready, []
         return batch
 
@@ -52,7 +55,8 @@ class Sweep:
     of whose echoes was measured fails for our own reason.
     """
 
-    def __init__(self, echoes: int, answers: Answers) -> None:
+    def __init__(self, family: Family, echoes: int, answers: Answers) -> None:
+        self.family = family
         self.targets: list[Target] = []
         self.names: list[bytes] = []
         self.addresses: list[bytes] = []
@@ -64,7 +68,7 @@ class Sweep:
         self.round_due = 0.0
         """Nothing of this round is to be sent before (loop time)."""
         self.at: list[WallMs] = []
-        self.rtts: list[list[int]] = []
+        self._rtts: list[list[int]] = []
         self._lost: list[int] = []
         self._unmeasured: list[int] = []
         self._own_loss: dict[int, str] = {}
@@ -73,14 +77,15 @@ class Sweep:
         self._unreachable: dict[int, str] = {}
         self._answers = answers
 
-    def add(self, target: Target, name: bytes, address: bytes) -> None:
-        """One more device, before the sweep is begun: its kernel socket address, and its bare one."""
-        self.targets.append(target)
-        self.names.append(name)
-        self.addresses.append(address)
-        self.rtts.append([])
-        self._lost.append(0)
-        self._unmeasured.append(0)
+    def add(self, targets: Sequence[Target]) -> None:
+        """More devices, before the sweep is begun; ``ValueError`` adds none of them."""
+        names = [self.family.name(target.ip) for target in targets]
+        self.targets += targets
+        self.names += names
+        self.addresses += [self.family.address(name) for name in names]
+        self._rtts += [[] for _ in targets]
+        self._lost += [0] * len(targets)
+        self._unmeasured += [0] * len(targets)
 
     @property
     def unsent(self) -> int:
@@ -88,12 +93,12 @@ class Sweep:
         return len(self.targets) - self.next if self.round < self.echoes else 0
 
     def answered(self, device: int, rtt_ns: int) -> None:
-        rtts = self.rtts[device]
+        rtts = self._rtts[device]
         rtts.append(rtt_ns)
         if len(rtts) == self.echoes:
             # What happens to nearly every device in nearly every sweep, so the short way.
             good = (*_round_trip(rtts), _NO_LOSS, _GOOD)
-            self._answers.put(Result(self.targets[device][0].id, CHECK, self.at[device], Reason.OK, good))
+            self._answers.put(Result(self.targets[device][0].id, CHECK, self.at[device], _OK, good))
         else:
             self._conclude(device)
 
@@ -131,7 +136,7 @@ class Sweep:
                 self._answers.put(self._result(device))
 
     def _concluded(self, device: int) -> int:
-        return len(self.rtts[device]) + self._lost[device] + self._unmeasured[device]
+        return len(self._rtts[device]) + self._lost[device] + self._unmeasured[device]
 
     def _conclude(self, device: int) -> None:
         if self._concluded(device) == self.echoes:
@@ -145,7 +150,7 @@ class Sweep:
         )
 
     def _judge(self, device: int) -> tuple[Reason, str]:
-        if self.rtts[device]:
+        if self._rtts[device]:
             return Reason.OK, ""
         if device in self._wrong_source:
             return Reason.WRONG_SOURCE, f"answered by {self._wrong_source[device]}"
@@ -160,7 +165,7 @@ class Sweep:
     def _readings(self, device: int, reason: Reason) -> tuple[Reading, ...]:
         if reason.ours:
             return ()
-        rtts = self.rtts[device]
+        rtts = self._rtts[device]
         if not rtts:
             return _DEAD
         measured = len(rtts) + self._lost[device]
@@ -168,6 +173,7 @@ class Sweep:
         return (*_round_trip(rtts), Reading("ping.percent_packet_loss", loss), _GOOD)
 
 
+_OK = Reason.OK
 _GOOD = Reading("ping.result_code", 0)
 _NO_LOSS = Reading("ping.percent_packet_loss", 0.0)
 _DEAD = (Reading("ping.percent_packet_loss", 100.0), Reading("ping.result_code", 1))
@@ -177,15 +183,13 @@ _reading = partial(tuple.__new__, Reading)
 
 def _round_trip(rtts: list[int]) -> tuple[Reading, ...]:
     """Telegraf's names, in milliseconds. One echo has no least, most and deviation (jitter)."""
+    count = len(rtts)
+    if count == 1 and rtts[0] >= 0:
+        return (_reading(("ping.average_response_ms", rtts[0] / 1e6, ())),)
     least = min(rtts)
     if least < 0:
-        rtts = [rtt for rtt in rtts if rtt >= 0]
-        if not rtts:
-            return ()
-        least = min(rtts)
-    count = len(rtts)
-    if count == 1:
-        return (_reading(("ping.average_response_ms", least / 1e6, ())),)
+        timed = [rtt for rtt in rtts if rtt >= 0]
+        return _round_trip(timed) if timed else ()
     mean = sum(rtts) / count
     variance = sum([(rtt - mean) ** 2 for rtt in rtts]) / count
     return (
