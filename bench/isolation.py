@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.clock import SystemClock
 from monitor.model import IncidentId, Severity
+from monitor.notifiers.attachment import Attachments
 from monitor.notifiers.courier.client import Courier
 from monitor.notifiers.lanes import Lanes
 from monitor.notifiers.notice import Notice, NoticeKind, OutboxEntry, SendResult
@@ -68,7 +69,7 @@ async def _measure(stuck: int, messages: int) -> dict[str, object]:
         await courier.start()
         for number in range(rounds):
             for channels, into in (([fine], alone), ([fine, *stuck_channels], beside)):
-                into += await _run(courier, channels, messages // rounds, number)
+                into += await _run(courier, channels, messages // rounds, number, tmp)
         await courier.stop()
         peer = await asyncio.to_thread(_peer, good.base, bad.base, stuck)
     return {
@@ -82,7 +83,9 @@ async def _measure(stuck: int, messages: int) -> dict[str, object]:
     }
 
 
-async def _run(courier: Courier, channels: list, messages: int, seed: int) -> list[tuple[float, float]]:
+async def _run(
+    courier: Courier, channels: list, messages: int, seed: int, tmp: Path
+) -> list[tuple[float, float]]:
     """(whole time, own time) of each message of the first channel, one after another."""
     books = _Books()
     lanes = Lanes(
@@ -93,6 +96,7 @@ async def _run(courier: Courier, channels: list, messages: int, seed: int) -> li
         Language.ZH_CN,
         ZoneInfo("Asia/Shanghai"),
         lambda _: None,
+        Attachments(tmp),
     )
     await lanes.configure(channels)
     for n, other in enumerate(channels[1:]):

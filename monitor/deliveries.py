@@ -7,7 +7,9 @@ twice after a crash than not at all.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -16,15 +18,19 @@ import structlog
 
 from monitor.clock import Clock
 from monitor.config import Config
+from monitor.model import WallMs
+from monitor.notifiers.attachment import Attachments, needed_by
 from monitor.notifiers.courier.client import Courier
 from monitor.notifiers.lane import Health, LaneStats
 from monitor.notifiers.lanes import Lanes
 from monitor.notifiers.notice import OutboxEntry, Outcome, SendResult
 from monitor.notifiers.settings import Channel, open_channel
-from monitor.storage.ledger import Ledger
+from monitor.storage.ledger import Ledger, connect
 from monitor.storage.ledger.records import DeliveryTried, MessageDone, Record
 
 log = structlog.get_logger(room="deliveries")
+
+_SWEEP_S = 3600.0
 
 
 class Deliveries:
@@ -47,6 +53,8 @@ class Deliveries:
         """Whether a message may go to its lane now; one that may not is handed in by ``release``."""
         self._on_dead = on_dead
         self._courier = Courier()
+        self.attachments = Attachments(ledger.path.parent / "attachments")
+        self._sweeping: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
         self._lanes: Lanes | None = None
         self._uncommitted: dict[int, OutboxEntry] = {}
@@ -56,9 +64,17 @@ class Deliveries:
         daemon = config.daemon
         self._starting = asyncio.create_task(self._start_courier(), name="courier start")
         self._lanes = Lanes(
-            self._courier, self, self._clock, self._rng, daemon.language, daemon.zone, self._health
+            self._courier,
+            self,
+            self._clock,
+            self._rng,
+            daemon.language,
+            daemon.zone,
+            self._health,
+            self.attachments,
         )
         await self._lanes.configure(channels)
+        self._sweeping = asyncio.create_task(self._sweep(), name="attachments")
 
     async def _start_courier(self) -> None:
         try:
@@ -75,8 +91,9 @@ class Deliveries:
         lanes, self._lanes = self._lanes, None
         if lanes is not None:
             await lanes.stop(timeout_s)
-        if self._starting is not None:
-            self._starting.cancel()
+        for task in (self._starting, self._sweeping):
+            if task is not None:
+                task.cancel()
         await self._courier.stop()
 
     def take_up(self, pending: Iterable[OutboxEntry]) -> None:
@@ -84,11 +101,36 @@ class Deliveries:
         for entry in sorted(pending, key=lambda entry: entry.id):
             self._submit(entry)
 
+    async def _sweep(self) -> None:
+        """Files that no message waits to be sent with are removed, by and by."""
+        while True:
+            try:
+                await asyncio.to_thread(self._sweep_once, self._clock.now().wall)
+            except (OSError, sqlite3.Error) as error:
+                log.warning("old attachments could not be removed", error=str(error))
+            await asyncio.sleep(_SWEEP_S)
+
+    def _sweep_once(self, now: WallMs) -> None:
+        with contextlib.closing(connect(self._ledger.path, read_only=True)) as db:
+            self.attachments.sweep(needed_by(db), now)
+
+    def _keep(self, entry: OutboxEntry) -> OutboxEntry:
+        """The entry with its files on disk. One that cannot be kept is left out: the text says so."""
+        kept = []
+        for attachment in entry.notice.attachments:
+            try:
+                kept.append(self.attachments.keep(attachment))
+            except OSError as error:
+                log.error("an attachment could not be kept", name=attachment.name, error=str(error))
+                kept.append(replace(attachment, content=b""))
+        return replace(entry, notice=replace(entry.notice, attachments=tuple(kept))) if kept else entry
+
     def queue(self, records: Sequence[Record], messages: Sequence[OutboxEntry]) -> None:
         """Write one step's records; its messages are handed on once these are durable."""
         if not messages:
             self._ledger.write(records)
             return
+        messages = [self._keep(entry) for entry in messages]
         for entry in messages:
             self._uncommitted[entry.id] = entry
         self._ledger.write(records, lambda: self._hand_on([entry.id for entry in messages]))

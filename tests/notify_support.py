@@ -1,7 +1,8 @@
-"""Channels for the fakes, and a courier for a module of tests."""
+"""Channels for the fakes, and a mail server."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,45 @@ def service_channel(tmp: Path, service: fakes.Service, base: str, **settings: An
         case "plain_hook":
             return channel(tmp, f"webhook://{base.removeprefix('http://')}/hook", **settings)
     raise AssertionError(service.__name__)
+
+
+class Smtp(asyncio.Protocol):
+    """A mail server that refuses what its table says, with real replies."""
+
+    def __init__(self, replies: dict[str, bytes], taken: list[bytes]) -> None:
+        self._replies, self._taken, self._data = replies, taken, b""
+        self._in_data = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._say(self._replies.get("greeting", b"220 mail.example.org ESMTP"))
+
+    def _say(self, line: bytes) -> None:
+        self._transport.write(line + b"\r\n")  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        if self._in_data:
+            if self._data.endswith(b"\r\n.\r\n"):
+                self._in_data = False
+                self._taken.append(self._data)
+                self._data = b""
+                self._say(self._replies.get("data", b"250 2.0.0 queued"))
+            return
+        while b"\r\n" in self._data and not self._in_data:
+            line, _, self._data = self._data.partition(b"\r\n")
+            self._command(line.decode())
+
+    def _command(self, line: str) -> None:
+        verb = line.split(":")[0].split()[0].lower()
+        if verb == "rcpt":
+            address = line.partition("<")[2].partition(">")[0]
+            self._say(self._replies.get(address, b"250 2.1.5 ok"))
+        elif verb == "data":
+            self._in_data = True
+            self._say(b"354 go on")
+        elif verb == "quit":
+            self._say(b"221 bye")
+            self._transport.close()
+        else:
+            self._say(b"250 ok")

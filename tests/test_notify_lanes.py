@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from monitor.clock import ManualClock
 from monitor.model import IncidentId, Severity
+from monitor.notifiers.attachment import Attachments, Enclosed
 from monitor.notifiers.courier.wire import Done, Report
 from monitor.notifiers.lane import Health
 from monitor.notifiers.lanes import Lanes
@@ -27,6 +28,7 @@ from monitor.words import Language
 from tests.notify_support import channel
 
 T, P, OK = Outcome.TEMPORARY, Outcome.PERMANENT, Outcome.DELIVERED
+NO_FILES = Attachments(Path("no attachments"))
 Script = Callable[[str, int, int], Report | Outcome]
 
 
@@ -41,7 +43,13 @@ class Courier:
     hanging: set[str] = field(default_factory=set)
 
     async def send(
-        self, channel: Channel, title: str, body: str, level: str = "info", done: Done = ()
+        self,
+        channel: Channel,
+        title: str,
+        body: str,
+        level: str = "info",
+        done: Done = (),
+        attachments: tuple[Enclosed, ...] = (),
     ) -> Report:
         if channel.name in self.hanging:
             await asyncio.Event().wait()
@@ -99,7 +107,7 @@ class Bench:
 async def bench(*channels: Channel, script: Script = lambda *_: OK) -> AsyncIterator[Bench]:
     courier, books, clock, health = Courier(script), Books(), ManualClock(), list[Health]()
     zone = ZoneInfo("Asia/Shanghai")
-    lanes = Lanes(courier, books, clock, random.Random(1), Language.ZH_CN, zone, health.append)
+    lanes = Lanes(courier, books, clock, random.Random(1), Language.ZH_CN, zone, health.append, NO_FILES)
     await lanes.configure(channels)
     yield Bench(lanes, courier, books, clock, health)
     await lanes.stop(0)
@@ -296,7 +304,13 @@ async def test_every_message_is_delivered_or_dead_and_in_order_per_incident(
 
     class Scripted(Courier):
         async def send(
-            self, channel: Channel, title: str, body: str, level: str = "info", done: Done = ()
+            self,
+            channel: Channel,
+            title: str,
+            body: str,
+            level: str = "info",
+            done: Done = (),
+            attachments: tuple[Enclosed, ...] = (),
         ) -> Report:
             await asyncio.sleep(0)
             answers = next(a for name, a in scripts.items() if f"{name} " in title)
@@ -307,7 +321,7 @@ async def test_every_message_is_delivered_or_dead_and_in_order_per_incident(
         books = Books()
         zone = ZoneInfo("Asia/Shanghai")
         lanes = Lanes(
-            Scripted(), books, ManualClock(), random.Random(1), Language.ZH_CN, zone, lambda _: None
+            Scripted(), books, ManualClock(), random.Random(1), Language.ZH_CN, zone, lambda _: None, NO_FILES
         )
         await lanes.configure([target])
         for n, (incident, _) in enumerate(messages):

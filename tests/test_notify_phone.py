@@ -17,6 +17,7 @@ from rich.console import Console
 from monitor.cli import main
 from monitor.clock import ManualClock, SystemClock
 from monitor.model import IncidentId, Severity
+from monitor.notifiers.attachment import Attachments
 from monitor.notifiers.courier.client import Courier
 from monitor.notifiers.lanes import Lanes
 from monitor.notifiers.notice import Notice, NoticeKind, OutboxEntry, Outcome, SendResult
@@ -58,7 +59,9 @@ async def test_messages_go_all_the_way_from_the_outbox_to_the_phone(courier: Cou
     await phone.start()
     books = Books()
     zone = ZoneInfo("Asia/Shanghai")
-    lanes = Lanes(courier, books, clock, random.Random(1), Language.ZH_CN, zone, lambda _: None)
+    lanes = Lanes(
+        courier, books, clock, random.Random(1), Language.ZH_CN, zone, lambda _: None, Attachments(tmp_path)
+    )
     await lanes.configure([channel(tmp_path, phone.url, {"key": phone.key}, name="phone")])
     for n, kind in enumerate((NoticeKind.OPENED, NoticeKind.RESOLVED)):
         at = clock.now().wall

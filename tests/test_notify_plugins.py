@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from monitor.notifiers.courier.client import Courier
 from monitor.notifiers.notice import Outcome
-from tests.notify_support import channel
+from tests.notify_support import Smtp, channel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -122,55 +122,13 @@ async def test_a_command_gets_its_fixed_arguments_and_its_exit_status_counts(
     assert (report.outcome, report.code) == (outcome, code), report
 
 
-class _Smtp(asyncio.Protocol):
-    """A mail server that refuses what its table says, with real replies."""
-
-    def __init__(self, replies: dict[str, bytes], taken: list[bytes]) -> None:
-        self._replies, self._taken, self._data = replies, taken, b""
-        self._in_data = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._say(self._replies.get("greeting", b"220 mail.example.org ESMTP"))
-
-    def _say(self, line: bytes) -> None:
-        self._transport.write(line + b"\r\n")  # type: ignore[attr-defined]
-
-    def data_received(self, data: bytes) -> None:
-        self._data += data
-        if self._in_data:
-            if self._data.endswith(b"\r\n.\r\n"):
-                self._in_data = False
-                self._taken.append(self._data)
-                self._data = b""
-                self._say(self._replies.get("data", b"250 2.0.0 queued"))
-            return
-        while b"\r\n" in self._data and not self._in_data:
-            line, _, self._data = self._data.partition(b"\r\n")
-            self._command(line.decode())
-
-    def _command(self, line: str) -> None:
-        verb = line.split(":")[0].split()[0].lower()
-        if verb == "rcpt":
-            address = line.partition("<")[2].partition(">")[0]
-            self._say(self._replies.get(address, b"250 2.1.5 ok"))
-        elif verb == "data":
-            self._in_data = True
-            self._say(b"354 go on")
-        elif verb == "quit":
-            self._say(b"221 bye")
-            self._transport.close()
-        else:
-            self._say(b"250 ok")
-
-
 async def test_mail_that_is_refused_is_told_apart_for_good_or_for_now(
     courier: Courier, tmp_path: Path
 ) -> None:
     async def refuse(replies: dict[str, bytes], outcome: Outcome, code: str) -> None:
         taken: list[bytes] = []
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Smtp(replies, taken), "127.0.0.1", 0)
+        server = await loop.create_server(lambda: Smtp(replies, taken), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         url = f"mailto://127.0.0.1:{port}?from=cam@example.org&to=a@example.org,b@example.org"
         report = await courier.send(channel(tmp_path, url), "标题", "文本")

@@ -8,11 +8,13 @@ from typing import NamedTuple, Protocol
 
 from monitor.alerts.incident import Alert, Incident
 from monitor.model import Device, DeviceId, Severity, State, WallMs
+from monitor.notifiers.attachment import Attachment
 from monitor.notifiers.notice import DeviceLine, Notice, NoticeKind, RateLine
 
 WORST = 10
 """Devices named in a notice; the rest are counted."""
 AREAS = 10
+ATTACHMENTS = 3
 
 
 class ClockReading(Protocol):
@@ -141,7 +143,12 @@ def notice_of(
         allowed_ms=clock.allowed_ms if clock else 0,
         paused=pause.cause if pause else "",
         paused_until=pause.ends if pause else None,
+        attachments=_attachments(alerts) if kind is NoticeKind.OPENED else (),
     )
+
+
+def _attachments(alerts: Iterable[Alert]) -> tuple[Attachment, ...]:
+    return tuple(attachment for alert in alerts for attachment in alert.attachments)[:ATTACHMENTS]
 
 
 def digest_notice(incidents: list[Incident], ended: list[Incident], fleet: FleetView, at: WallMs) -> Notice:

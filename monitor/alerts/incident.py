@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from monitor.alerts.service import LevelSettings
 from monitor.model import DeviceId, IncidentId, MonoMs, Severity, Tags, WallMs
+from monitor.notifiers.attachment import Attachment
 from monitor.rules.base import Rate, Signal
 
 
@@ -35,6 +36,8 @@ class Alert:
     detail: str = ""
     until: WallMs | None = None
     offline_set: frozenset[DeviceId] = frozenset()
+    attachments: tuple[Attachment, ...] = ()
+    """In memory only."""
     _labels: dict[str, str] | None = None
 
     @staticmethod
@@ -52,6 +55,7 @@ class Alert:
             signal.offline,
             signal.detail,
             offline_set=frozenset(signal.offline),
+            attachments=signal.attachments,
         )
 
     def all_labels(self) -> dict[str, str]:

@@ -222,6 +222,13 @@ class Teller:
             told -= incident.digested
         self._say(incident, NoticeKind.RESOLVED, sorted(told), [], now)
 
+    def announce(self, notice: Notice, receivers: Iterable[str], now: Instant) -> int:
+        """Something that is no incident, such as a report; to how many channels it goes."""
+        channels = self._policy.channels(receivers, now.wall)
+        for channel in channels:
+            self._put(notice, channel, None, now)
+        return len(channels)
+
     def _put(self, notice: Notice, channel: str, incident: IncidentId | None, now: Instant) -> None:
         entry = OutboxEntry(self._next_message, channel, notice, now.wall)
         self._next_message += 1

@@ -42,6 +42,7 @@ BROKEN = {
     "heartbeat": N_("The monitoring system's heartbeat is not accepted"),
     "peer": N_("The other monitoring system ({subject}) gives no sign of life"),
     "test": N_("Test message, please ignore"),
+    "report": N_("{subject}"),
 }
 
 _MENDED = {
@@ -115,6 +116,8 @@ def status_word(words: Words, notice: Notice) -> str:
             return words.text("{severity}, progress", severity=severity)
         case NoticeKind.DIGEST:
             return words.text("Digest")
+        case NoticeKind.REPORT:
+            return words.text("report")
     return severity
 
 

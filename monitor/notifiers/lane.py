@@ -15,6 +15,7 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.model import Severity, WallMs
+from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.courier.wire import Done, Report
 from monitor.notifiers.notice import Notice, NoticeKind, OutboxBooks, OutboxEntry, Outcome, SendResult
 from monitor.notifiers.rate import Rate
@@ -28,7 +29,13 @@ class Sender(Protocol):
     """What a lane needs of the courier. Never raises for what a channel does."""
 
     async def send(
-        self, channel: Channel, title: str, body: str, level: str = "info", done: Done = ()
+        self,
+        channel: Channel,
+        title: str,
+        body: str,
+        level: str = "info",
+        done: Done = (),
+        attachments: tuple[Enclosed, ...] = (),
     ) -> Report: ...
 
 
@@ -189,6 +196,7 @@ class Lane:
                 item.rendered.body,
                 level_of(item.entry.notice),
                 item.done,
+                item.rendered.files,
             )
         except Exception as error:  # a lane must outlive whatever goes wrong in one send
             report = Report(0, Outcome.TEMPORARY, "internal", f"{type(error).__name__} in the sender")
@@ -255,7 +263,7 @@ def level_of(notice: Notice) -> str:
     """Apprise's sort of message, by which some services choose a colour or a sound."""
     if notice.kind is NoticeKind.RESOLVED:
         return "success"
-    if notice.kind is NoticeKind.TEST or notice.severity <= Severity.INFO:
+    if notice.kind in (NoticeKind.TEST, NoticeKind.REPORT) or notice.severity <= Severity.INFO:
         return "info"
     return "warning" if notice.severity <= Severity.WARNING else "failure"
 

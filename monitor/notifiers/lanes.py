@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import tzinfo
 
 from monitor.clock import Clock
+from monitor.notifiers.attachment import Attachments
 from monitor.notifiers.lane import Health, Lane, LaneStats, Sender
 from monitor.notifiers.notice import Notice, OutboxBooks, OutboxEntry, Outcome, SendResult
 from monitor.notifiers.render import Rendered, render
@@ -30,6 +31,7 @@ class Lanes:
         language: Language,
         zone: tzinfo,
         on_health: Callable[[Health], None],
+        attachments: Attachments,
     ) -> None:
         self._sender = sender
         self._books = books
@@ -38,6 +40,7 @@ class Lanes:
         self._language = language
         self._zone = zone
         self._on_health = on_health
+        self._attachments = attachments
         self._lanes: dict[str, Lane] = {}
 
     async def configure(self, channels: Iterable[Channel]) -> None:
@@ -82,6 +85,7 @@ class Lanes:
     def _lane(self, channel: Channel) -> Lane:
         def words(notice: Notice) -> Rendered:
             language = channel.settings.language or self._language
-            return render(notice, language, channel.form, self._zone)
+            files = self._attachments.of(notice.attachments) if channel.takes_attachments else ()
+            return render(notice, language, channel.form, self._zone, files)
 
         return Lane(channel, self._sender, words, self._books, self._clock, self._rng, self._on_health)

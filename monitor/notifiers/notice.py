@@ -14,6 +14,7 @@ from typing import Protocol
 from pydantic import RootModel
 
 from monitor.model import IncidentId, Severity, WallMs
+from monitor.notifiers.attachment import Attachment
 
 
 class NoticeKind(StrEnum):
@@ -26,6 +27,8 @@ class NoticeKind(StrEnum):
     PROGRESS = "progress"
     """How things stand, for the customer."""
     RESOLVED = "resolved"
+    REPORT = "report"
+    """Paper: a report that is sent along, not trouble."""
     DIGEST = "digest"
     """A storm: many incidents in one message."""
     TEST = "test"
@@ -90,6 +93,8 @@ class Notice:
     paused: str = ""
     """Why the contract's clocks stand still now: ``weather`` or ``power_cut``; empty when they run."""
     paused_until: WallMs | None = None
+    attachments: tuple[Attachment, ...] = ()
+    """Files that go with it (see ``attachment``)."""
 
     def to_json(self) -> str:
         return _JSON(self).model_dump_json(exclude_defaults=True)

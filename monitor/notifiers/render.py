@@ -6,9 +6,10 @@ Written for somebody who is woken at three in the morning: what, where, since wh
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 
+from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.clean import clean, cut
 from monitor.notifiers.headline import (
     DETAIL,
@@ -47,17 +48,32 @@ class Rendered:
     title: str
     """Empty for a short message."""
     body: str
+    files: tuple[Enclosed, ...] = ()
 
 
-def render(notice: Notice, language: Language, form: Form, zone: tzinfo) -> Rendered:
-    """Never raises: a notice that cannot be worded as it should still goes out, plainly."""
+def render(
+    notice: Notice, language: Language, form: Form, zone: tzinfo, files: tuple[Enclosed, ...] = ()
+) -> Rendered:
+    """Never raises: a notice that cannot be worded as it should still goes out, plainly. ``files``: those of
+    its attachments that go along."""
     try:
         vocabulary = words(language)
         if form is Form.SMS:
-            return Rendered("", _sms(vocabulary, notice, zone))
-        return Rendered(_title(vocabulary, notice), "\n".join(_lines(vocabulary, notice, form, zone)))
+            return Rendered("", _sms(vocabulary, notice, zone), files)
+        lines = [*_lines(vocabulary, notice, form, zone), *_attachments(vocabulary, notice, files)]
+        return Rendered(_title(vocabulary, notice), "\n".join(lines), files)
     except Exception:  # whatever is wrong with a text or a catalogue, somebody must be told
-        return plain(notice)
+        return replace(plain(notice), files=files)
+
+
+def _attachments(w: Words, notice: Notice, files: tuple[Enclosed, ...]) -> Iterator[str]:
+    sent = [file.name for file in files]
+    left = [attachment.name for attachment in notice.attachments if attachment.name not in sent]
+    if sent:
+        yield w.text("Attached: {names}", names=w.text(", ").join(clean(name, NAME) for name in sent))
+    if left:
+        names = w.text(", ").join(clean(name, NAME) for name in left)
+        yield w.text("Not sent along: {names}", names=names)
 
 
 def plain(notice: Notice) -> Rendered:

@@ -29,6 +29,8 @@ class Scheme:
     """The part after ``://`` is itself the secret."""
     own_host: bool = False
     """With a path the host is a server of one's own, and the path the secret."""
+    attachments: bool = False
+    """Files can be sent along."""
 
 
 _ROBOT = Scheme(per_minute=20, token_in_host=True)  # WeCom path/91770, DingTalk: 20 messages a minute
@@ -56,8 +58,10 @@ SCHEMES: dict[str, Scheme] = {
     "tencentsms": _SMS,
     "gammu": Scheme(per_minute=10, form=Form.SMS),  # a modem sends one part in three to six seconds
     "smstools": Scheme(per_minute=10, form=Form.SMS),
-    "mailto": Scheme(form=Form.MAIL),
-    "mailtos": Scheme(form=Form.MAIL),
+    "mailto": Scheme(form=Form.MAIL, attachments=True),
+    "mailtos": Scheme(form=Form.MAIL, attachments=True),
+    "webhook": Scheme(attachments=True),
+    "webhooks": Scheme(attachments=True),
 }
 
 _UNKNOWN = Scheme()

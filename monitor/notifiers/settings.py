@@ -172,6 +172,10 @@ class Channel:
         return self.settings.format or facts(self.settings.url).form
 
     @property
+    def takes_attachments(self) -> bool:
+        return facts(self.settings.url).attachments
+
+    @property
     def per_minute(self) -> int:
         return self.settings.per_minute or facts(self.settings.url).per_minute or GENERAL_PER_MINUTE
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from monitor.model import Device, DeviceId, Instant, Point, Reading, Severity, Standing, State, Tags, WallMs
+from monitor.notifiers.attachment import Attachment
 from monitor.settings import Duration, Section
 from monitor.states import Changes
 
@@ -81,6 +82,8 @@ class Signal:
     offline: tuple[DeviceId, ...] = ()
     """The group's devices off line when the signal was made."""
     detail: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    """Files that go with the first message, such as a picture of the curve."""
 
 
 class Fleet(Protocol):

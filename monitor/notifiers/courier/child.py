@@ -26,6 +26,7 @@ from monitor.notifiers.schemes import scheme_of
 # Apprise ships no usable types.
 _apprise: Any = import_module("apprise")
 _base: Any = import_module("apprise.plugins.base")
+_attach_file: Any = import_module("apprise.attachment.file").AttachFile
 _schemes: Any = import_module("apprise.plugins").N_MGR
 
 DETAIL = 300
@@ -145,8 +146,12 @@ def _awaited(sender: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _notify(plugin: Any, order: Order) -> bool:
+    files = _apprise.AppriseAttachment()
+    for file in order.attachments:
+        files.add(_attach_file(file.path, name=file.name, mimetype=file.media_type))
     answer = plugin.notify(
         body=order.body,
+        attach=files if order.attachments and plugin.attachment_support else None,
         title=order.title,
         notify_type=_apprise.NotifyType(order.level),
         body_format=_apprise.NotifyFormat.TEXT,

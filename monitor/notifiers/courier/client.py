@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.courier.wire import (
     READY,
     Done,
@@ -83,16 +84,29 @@ class Courier:
             self._keeper = None
 
     async def send(
-        self, channel: Channel, title: str, body: str, level: str = "info", done: Done = ()
+        self,
+        channel: Channel,
+        title: str,
+        body: str,
+        level: str = "info",
+        done: Done = (),
+        attachments: tuple[Enclosed, ...] = (),
     ) -> Report:
-        return await self._ask(channel, Op.SEND, title, body, level, done)
+        return await self._ask(channel, Op.SEND, title, body, level, done, attachments)
 
     async def verify(self, channel: Channel) -> Report:
         """Whether Apprise makes a plugin of the channel's URL; nothing is sent."""
         return await self._ask(channel, Op.VERIFY)
 
     async def _ask(
-        self, channel: Channel, op: Op, title: str = "", body: str = "", level: str = "info", done: Done = ()
+        self,
+        channel: Channel,
+        op: Op,
+        title: str = "",
+        body: str = "",
+        level: str = "info",
+        done: Done = (),
+        attachments: tuple[Enclosed, ...] = (),
     ) -> Report:
         self._next += 1
         settings = channel.settings
@@ -107,6 +121,7 @@ class Courier:
             settings.deadline,
             min(settings.timeout, settings.deadline),
             done,
+            attachments,
         )
         answer: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         try:

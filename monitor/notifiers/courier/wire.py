@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.notice import Outcome, SendResult
 
 _LENGTH = struct.Struct(">I")
@@ -42,6 +43,7 @@ class Order:
     deadline_s: float = 20.0
     timeout_s: float = 8.0
     done: Done = ()
+    attachments: tuple[Enclosed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,15 @@ def frame(message: Order | Report) -> bytes:
 
 def order_from(data: bytes) -> Order:
     raw = _object(data)
-    return Order(**raw | {"op": Op(raw["op"]), "secrets": tuple(raw["secrets"]), "done": _done(raw["done"])})
+    return Order(
+        **raw
+        | {
+            "op": Op(raw["op"]),
+            "secrets": tuple(raw["secrets"]),
+            "done": _done(raw["done"]),
+            "attachments": tuple(Enclosed(*found) for found in raw["attachments"]),
+        }
+    )
 
 
 def report_from(data: bytes) -> Report:

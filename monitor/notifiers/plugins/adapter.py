@@ -8,7 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.plugins.service import Message, Service, Url, Wire
+from monitor.notifiers.schemes import SCHEMES, Scheme
 
 _apprise: Any = import_module("apprise")
 
@@ -23,10 +25,13 @@ def apprise_plugin(service: type[Service]) -> Any:
         parts.close()
         self.receipt = ""
 
-    def send(self: Any, body: str, title: str = "", notify_type: Any = None, **_: Any) -> bool:
+    def send(
+        self: Any, body: str, title: str = "", notify_type: Any = None, attach: Any = None, **_: Any
+    ) -> bool:
         wire = Wire(self.verify_certificate, self.request_timeout, self.is_delivered, self.mark_delivered)
         level = getattr(notify_type, "value", "info")
-        self.receipt = self.service.deliver(Message(title, body, level), wire)
+        files = tuple(Enclosed(file.path, file.name, file.mimetype) for file in attach or ())
+        self.receipt = self.service.deliver(Message(title, body, level, files), wire)
         return True
 
     def url(self: Any, privacy: bool = False, *_: Any, **__: Any) -> str:
@@ -46,6 +51,7 @@ def apprise_plugin(service: type[Service]) -> Any:
             "parse_url": staticmethod(parse_url),
             "service_name": service.name,
             "protocol": service.schemes,
+            "attachment_support": SCHEMES.get(service.schemes[0], Scheme()).attachments,
             "secure_protocol": (),
             # The service itself sees to lengths, which it counts in its own unit.
             "body_maxlen": 1 << 20,

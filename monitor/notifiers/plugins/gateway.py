@@ -3,15 +3,21 @@ operator's SMS gateway, which is asked once per number.
 
 Options: ``method``, ``type`` (content type), ``body`` (a template), ``header.NAME``, ``charset`` (many
 gateways want GB18030), ``success``, ``permanent`` (conditions on the answer, see ``template``).
+
+A web hook's JSON body may have ``"attachments":$attachments`` (the standard body has it when there are any):
+an array of objects with ``name``, ``type`` and ``base64``.
 """
 
 from __future__ import annotations
 
 import base64
 import codecs
+import json
+from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
+from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.notice import Outcome
 from monitor.notifiers.outcome import Refused
 from monitor.notifiers.plugins.answer import check_status, words
@@ -22,6 +28,7 @@ from monitor.notifiers.plugins.template import Condition, checked_template, esca
 
 _FIELDS = frozenset({"title", "body", "text", "level"})
 _JSON_BODY = '{"title":"$title","body":"$body","level":"$level"}'
+_JSON_BODY_AND_FILES = '{"title":"$title","body":"$body","level":"$level","attachments":$attachments}'
 
 
 class _Request:
@@ -51,9 +58,12 @@ class _Request:
         self.success = Condition.parse("success", success) if success else None
         self.permanent = Condition.parse("permanent", permanent) if permanent else None
 
-    def ask(self, values: dict[str, str], wire: Wire) -> None:
+    def ask(
+        self, values: dict[str, str], wire: Wire, body: Template | None = None, files: str = "[]"
+    ) -> None:
         escape = escaping(self.type)
-        data = fill(self.body, values, escape).encode(self.charset, "replace")
+        written = {name: escape(value) for name, value in values.items()} | {"attachments": files}
+        data = (body or self.body).substitute(written).encode(self.charset, "replace")
         response = wire.request(
             self.method,
             fill(self.address, values, lambda value: quote(value, safe="")),
@@ -77,17 +87,24 @@ def _plain(template: Template, values: dict[str, str]) -> str:
 
 
 class Webhook:
-    """Without ``success`` any 2xx is a yes."""
+    """Without ``success`` any 2xx is a yes. Attachments go out in JSON bodies only."""
 
     name = "webhook"
     schemes = ("webhook", "webhooks")
 
     def __init__(self, url: Url) -> None:
-        self._request = _Request(url, _JSON_BODY, _FIELDS)
+        self._request = _Request(url, _JSON_BODY, _FIELDS | {"attachments"})
+        self._is_standard = self._request.body.template == _JSON_BODY
 
     def deliver(self, message: Message, wire: Wire) -> str:
-        self._request.ask(_values(message), wire)
+        body = Template(_JSON_BODY_AND_FILES) if self._is_standard and message.attachments else None
+        self._request.ask(_values(message), wire, body, json.dumps([_file(f) for f in message.attachments]))
         return ""
+
+
+def _file(file: Enclosed) -> dict[str, str]:
+    content = base64.b64encode(Path(file.path).read_bytes()).decode()
+    return {"name": file.name, "type": file.media_type, "base64": content}
 
 
 class SmsGateway:

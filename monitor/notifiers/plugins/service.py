@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
 
+from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.notice import Outcome
 from monitor.notifiers.outcome import Refused, transport_trouble
 
@@ -28,6 +29,8 @@ class Message:
     body: str
     level: str
     """info, success, warning or failure."""
+    attachments: tuple[Enclosed, ...] = ()
+    """For services that carry them (``schemes.Scheme.attachments``)."""
 
     @property
     def text(self) -> str:
