@@ -97,8 +97,7 @@ def test_files_go_with_an_incidents_first_message_and_with_what_is_announced() -
     world.by_hand(lambda desk, now: desk.on_signals([odd], now))
     world.advance(60)
     world.by_hand(lambda desk, now: desk.on_signals([replace(odd, firing=False)], now))
-    world.advance(60)
-    world.by_hand(lambda desk, now: desk.teller.announce(REPORT, ["duty", "duty"], now))
+    world.by_hand(lambda desk, now: desk.teller.announce(REPORT, ["oncall", "oncall"], now))
     world.advance(60)
     found = [(e.notice.kind, e.notice.attachments) for e in world.sent if e.channel == "sms"]
     assert found == [(NoticeKind.OPENED, (curve,)), (NoticeKind.RESOLVED, ()), (NoticeKind.REPORT, (PDF,))]
