@@ -14,7 +14,8 @@ from monitor.words import Language
 class SlowLedger:
     """Commits when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, path) -> None:
+        self.path = path
         self.records = []
         self.callbacks = []
 
@@ -27,10 +28,10 @@ class SlowLedger:
         return ""
 
 
-async def test_a_late_commit_leaves_the_message_for_the_next_start():
+async def test_a_late_commit_leaves_the_message_for_the_next_start(tmp_path):
     import random
 
-    ledger = SlowLedger()
+    ledger = SlowLedger(tmp_path / "ledger.db")
     deliveries = Deliveries(ledger, ManualClock(), random.Random(1), lambda *_: None)
     daemon = SimpleNamespace(language=Language.EN, zone=None)
     await deliveries.start(SimpleNamespace(daemon=daemon), [])
