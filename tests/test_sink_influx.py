@@ -15,7 +15,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import DeviceId, Point, Reading, Reason, Result, WallMs
-from monitor.storage import deadletter, influx
+from monitor.storage import batches, deadletter, intake
 from monitor.storage.influx import InfluxSink
 from monitor.storage.settings import InfluxSettings
 from tests.sink_support import (
@@ -251,7 +251,7 @@ async def test_after_an_outage_live_data_goes_before_the_backlog_and_nothing_is_
             await sink.drained()
             assert sink.stats().dropped == 0
         order = [int(body.split()[-1]) - T0 for body in front.posts]
-        live = influx.LIVE_BATCHES
+        live = batches.LIVE_BATCHES
         assert order == [*range(60 - live, 60), *range(60 - live)]
         assert count(influxd, front.database)[0] == 600
 
@@ -303,8 +303,8 @@ async def test_with_a_full_disk_the_loss_is_counted_and_told_and_writing_goes_on
         await sink.flush()
         stats = sink.stats()
         assert stats.received == 20_000
-        held = sum(batch.points for batch in sink._unspooled())
-        assert held <= influx.MEMORY_BATCHES * 100
+        held = sink.in_memory_only()
+        assert held <= batches.MEMORY_BATCHES * 100
         assert stats.dropped == 20_000 - stats.spool_points - held > 0
         assert "No space left" in sink.trouble() and f"{stats.dropped} points were lost" in sink.trouble()
 
@@ -326,7 +326,7 @@ async def test_a_queue_that_overflows_is_counted(tmp_path: Path) -> None:
     settings = settings_v1(f"http://127.0.0.1:{free_port()}", "x", tmp_path / "spool")
     async with running(settings) as sink:
         batch = pings(1) * 1000
-        for _ in range(influx.MAX_QUEUE // 1000 + 5):  # without a turn of the loop in between
+        for _ in range(intake.MAX_QUEUE // 1000 + 5):  # without a turn of the loop in between
             sink.write_results(batch)
         assert sink.stats().dropped == 5000
         assert "5000 points were lost" in sink.trouble()
@@ -340,7 +340,7 @@ async def test_a_bug_in_the_sink_is_told_and_outlived(
     database = influxd.create(safe_name(str(tmp_path)))
     async with running(settings_v1(influxd.url, database, tmp_path / "spool")) as sink:
         with monkeypatch.context() as patch:
-            patch.setattr(sink, "_try", None)
+            patch.setattr(sink._poster, "_try", None)
             sink.write_results(pings(10))
             await until(lambda: sink.trouble())
             assert sink.trouble() == "a fault in the sink itself, see the log: TypeError"

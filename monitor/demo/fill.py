@@ -9,8 +9,8 @@ import aiohttp
 from monitor.demo.fleet import demo_fleet
 from monitor.demo.hour import demo_hour
 from monitor.model import WallMs
+from monitor.storage.batches import gzipped
 from monitor.storage.encoder import Encoder
-from monitor.storage.influx import gzipped
 from monitor.storage.influx_api import Client, Verdict
 from monitor.storage.settings import InfluxSettings
 from monitor.storage.tables import SCHEMA

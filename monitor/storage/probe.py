@@ -13,8 +13,8 @@ from yarl import URL
 
 from monitor.clock import Clock
 from monitor.model import Point
+from monitor.storage.batches import gzipped
 from monitor.storage.encoder import Encoder
-from monitor.storage.influx import gzipped
 from monitor.storage.influx_api import Client, Verdict, WriteV1, api_for
 from monitor.storage.settings import InfluxSettings
 from monitor.storage.tables import SCHEMA

@@ -1,0 +1,142 @@
+"""The way in: results and points become line protocol in slices short enough for the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from monitor.clock import Clock
+from monitor.model import Device, DeviceId, Point, Result
+from monitor.storage.batches import Batches
+from monitor.storage.encoder import Encoded, Encoder
+from monitor.storage.settings import InfluxSettings
+from monitor.storage.stats import SinkStats
+
+SLICE = 400
+"""Results encoded between two turns of the event loop, if they are no larger than pings."""
+SLICE_READINGS = 2400
+"""Readings encoded between two turns: under a millisecond, or two when they hold strings."""
+SLICE_POINTS = 100
+"""Points are encoded value by value, which takes longer."""
+MAX_QUEUE = 200_000
+"""Results and points that may wait for the encoder; more are dropped and counted."""
+
+Given = Sequence[Result] | Sequence[Point] | Encoded
+
+
+class Intake:
+    """``accept`` never waits: what was accepted is encoded by ``run``, a slice a turn of the loop."""
+
+    def __init__(
+        self, encoder: Encoder, batches: Batches, settings: InfluxSettings, clock: Clock, stats: SinkStats
+    ) -> None:
+        self._encoder = encoder
+        self._batches = batches
+        self._batch_points = settings.batch_points
+        self._flush_interval = settings.flush_interval
+        self._clock = clock
+        self._stats = stats
+        self._inbox: deque[Given | asyncio.Future[None]] = deque()
+        self._wanted = asyncio.Event()
+        self._chunks: list[bytes] = []
+        self._storing: asyncio.Future[None] | None = None
+        self.open_points = 0
+        """Of the batch that is being filled."""
+
+    def devices_changed(self, devices: Mapping[DeviceId, Device]) -> None:
+        self._encoder.devices_changed(devices)
+
+    def accept(self, items: Sequence[Result] | Sequence[Point]) -> None:
+        if not items:
+            return
+        if self._stats.queue_points + len(items) > MAX_QUEUE:
+            self._batches.lost(len(items))
+            return
+        self._stats.queue_points += len(items)
+        self._put(items)
+
+    def accept_encoded(self, encoded: Encoded) -> None:
+        self._put(encoded)
+
+    async def flush(self) -> None:
+        """Until everything accepted so far is on disk (or was counted as lost)."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._put(done)
+        await done
+
+    def _put(self, item: Given | asyncio.Future[None]) -> None:
+        self._inbox.append(item)
+        self._wanted.set()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        flush_at: float | None = None
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(flush_at):
+                    await self._wanted.wait()
+            self._wanted.clear()
+            while self._inbox:
+                await self._encode(self._inbox.popleft())
+            if not self._chunks:
+                flush_at = None
+            elif flush_at is None:
+                flush_at = loop.time() + self._flush_interval
+            elif loop.time() >= flush_at:
+                await self._store()
+                flush_at = None
+
+    async def _encode(self, item: Given | asyncio.Future[None]) -> None:
+        if isinstance(item, asyncio.Future):
+            await self._store()
+            await self._stored()
+            item.set_result(None)
+        elif isinstance(item, Encoded):
+            await self._take(item)
+        elif isinstance(item[0], Result):
+            for results in slices(item):  # type: ignore[arg-type]  # one sort a sequence
+                self._stats.queue_points -= len(results)
+                await self._take(self._encoder.results(results))
+        else:
+            for start in range(0, len(item), SLICE_POINTS):
+                points: Sequence[Point] = item[start : start + SLICE_POINTS]  # type: ignore[assignment]  # as above
+                self._stats.queue_points -= len(points)
+                await self._take(self._encoder.points(points))
+
+    async def _take(self, encoded: Encoded) -> None:
+        if encoded.points:
+            self._chunks.append(encoded.body)
+            self.open_points += encoded.points
+            self._stats.received += encoded.points
+        if self.open_points >= self._batch_points:
+            await self._store()
+        await asyncio.sleep(0)  # in any case: a store that had nothing to wait for has not let others run
+
+    async def _store(self) -> None:
+        """Hand the open batch to the thread; one may be under way while the next is encoded."""
+        await self._stored()
+        if not self._chunks:
+            return
+        chunks, points = self._chunks, self.open_points
+        self._chunks, self.open_points = [], 0
+        self._storing = asyncio.ensure_future(self._batches.add(chunks, points, self._clock.now().wall))
+
+    async def _stored(self) -> None:
+        if self._storing is not None:
+            storing, self._storing = self._storing, None
+            await storing
+
+
+def slices(results: Sequence[Result]) -> Iterator[Sequence[Result]]:
+    """Parts that take about the same time each: a walk of a switch weighs a hundred pings."""
+    for start in range(0, len(results), SLICE):
+        part = results[start : start + SLICE]
+        readings = sum([len(result.readings) for result in part])
+        if readings <= SLICE_READINGS:
+            yield part
+            continue
+        step = max(1, len(part) * SLICE_READINGS // readings)
+        for begin in range(0, len(part), step):
+            yield part[begin : begin + step]
