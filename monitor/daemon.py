@@ -45,6 +45,7 @@ from monitor.secrets import SecretError
 from monitor.service.attend import Attendant
 from monitor.service.notify import Notifier
 from monitor.sight import SightWatch, default_route, open_eyes, reference_devices
+from monitor.signs.keeper import SignKeeper
 from monitor.status import snapshot
 from monitor.storage.ledger import Ledger
 from monitor.storage.ledger.records import RunAlive, RunStarted
@@ -120,6 +121,7 @@ class Daemon:
         )
         self.exporter = Exporter(self)
         self._learned = Learned(self)
+        self.signs = SignKeeper(self)
         self.attendant = Attendant(self, self.notifier)
         self._guardian = Guardian(self, standby_of)
         self.deliveries.gate = self._guardian.admit
@@ -146,6 +148,7 @@ class Daemon:
                 asyncio.create_task(self._keep(self._watch_exclusions), name="exclusions"),
                 asyncio.create_task(self._keep(self.exporter.run), name="points"),
                 asyncio.create_task(self._keep(self._learned.run), name="learned"),
+                asyncio.create_task(self._keep(self.signs.run), name="signs"),
                 asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
                 asyncio.create_task(self._keep(self._guardian.run), name="guard"),
                 asyncio.create_task(self.attendant.run(), name="attend"),
@@ -173,6 +176,7 @@ class Daemon:
         self.carry(self.pipeline.begin())
         self.deliveries.take_up(self._saved.pending)
         self._learned.take_up()
+        self.signs.take_up()
         self.sink.devices_changed(config.inventory.devices)
         await self.sink.start()
         self._eyes = await open_eyes(Env(self.clock, self._rng))
@@ -191,7 +195,7 @@ class Daemon:
         if self._eyes is not None:
             await self._eyes.stop()
         self.resolver.close()
-        await self._learned.save()
+        await asyncio.gather(self._learned.save(), self.signs.save())
         # Side by side, since whoever stops us does not wait for long.
         await asyncio.gather(
             self.control.stop(), self.exporter.stop(), self.deliveries.stop(_STOP_S), self.sink.stop()
@@ -216,6 +220,7 @@ class Daemon:
         now = self.clock.now()
         self.health.measured = now.mono
         self.sink.write_results(results)
+        self.signs.on_results(results)
         step = self.pipeline.on_results(results, now)
         self.carry(step, {(r.device, r.check): r.at for r in results} if step.rechecks else {})
 
@@ -241,6 +246,7 @@ class Daemon:
                      subject=incident.subject)  # fmt: skip
         if step.transitions:
             self.exporter.changed(step.transitions)
+            self.signs.on_transitions(step.transitions)
         points = [incident_point(i, now.wall) for i in (*step.opened, *step.resolved)]
         if points:
             self.sink.write_points(points)

@@ -76,6 +76,7 @@ def snapshot(daemon: Daemon) -> dict[str, Any]:
             }
             for i in pipeline.desk.incidents.values()
         ],
+        "failure_signs": daemon.signs.status(),
         "checks": [
             {
                 "check": check,

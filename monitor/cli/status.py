@@ -49,6 +49,8 @@ def show(found: dict[str, Any], zone: ZoneInfo, console: Console) -> None:
         console.print(_down(found, zone))
     if found["incidents"]:
         console.print(incident_table(found["incidents"], found["now"], zone))
+    if found["failure_signs"]["likely"]:
+        console.print(_likely(found["failure_signs"]))
     console.print(_checks(found))
     if found["outbox"]:
         console.print(_outbox(found))
@@ -108,6 +110,21 @@ def incident_table(incidents: list[dict[str, Any]], now: int, zone: ZoneInfo) ->
             f"{when(incident['since'], zone)} ({span(now - incident['since'])})",
             Text(incident["acked_by"]),
         )
+    return table
+
+
+def _likely(found: dict[str, Any]) -> Table:
+    record = found["record"]
+    judged = record["failed"] + record["held"]
+    kept = f"of {judged} such calls {record['failed']} came true" if judged else "no such call judged yet"
+    title = f"\nLikely to fail next ({kept}; {record['missed']} failures came without one)"
+    table = _table(title, "score", "name", "signs: of late (before)")
+    for device in found["likely"]:
+        words = "; ".join(
+            f"{' '.join([s['sign'], *s['tags'].values()])} {s['recent']:.3g} ({s['before']:.3g})"
+            for s in device["signs"]
+        )
+        table.add_row(str(device["score"]), Text(device["name"]), Text(words))
     return table
 
 

@@ -10,6 +10,7 @@ from monitor.books.tally import tallies
 from monitor.model import DeviceId, Kind
 from monitor.reports.document import Block, Column, Document, Facts, Heading, Paragraph, Sort, Table, Value
 from monitor.reports.figures import Figures
+from monitor.reports.likely import likely
 from monitor.reports.parts import head, kind_word, problem_table, subtitle
 from monitor.words import N_, Words
 
@@ -63,6 +64,8 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
     yield Heading(t("7. Limits that were exceeded"))
     yield Paragraph(t("By the rules over measured values: disks that fill, links near their capacity, heat."))
     yield _exceeded(f, words)
+    yield Heading(t("8. Likely to fail next"))
+    yield from likely(f, words)
 
 
 def _replace(own: list[Fault], words: Words) -> Table:

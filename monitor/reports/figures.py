@@ -16,6 +16,7 @@ from monitor.books.settings import ContractSettings, Terms
 from monitor.books.tally import mask_of
 from monitor.books.timeline import Segments, segments_of
 from monitor.model import Kind
+from monitor.signs.books import Foretold, read_foretold
 
 
 class NothingBooked(Exception):
@@ -44,6 +45,8 @@ class Figures:
     cuts: Sequence[PowerCut]
     services: Sequence[Service]
     exceeded: Sequence[Exceeded]
+    foretold: Foretold
+    """As it stood at the end of the period."""
 
     @property
     def contract(self) -> ContractSettings:
@@ -69,6 +72,7 @@ def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int)
         records = read_records(db, cut)
         services = read_services(db, cut, records.exclusions)
         exceeded = read_exceeded(db, cut)
+        foretold = read_foretold(db, cut.until * 1000)
     if not records.histories:
         raise NothingBooked(
             f"the ledger has no device in service from {period.first_day} to {period.last_day}:"
@@ -94,4 +98,5 @@ def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int)
         power_cuts(faults, everything.stretches),
         services,
         exceeded,
+        foretold,
     )

@@ -90,6 +90,12 @@ STEPS = (
     );
     CREATE INDEX exclusion_audit_exclusion ON exclusion_audit (exclusion);
     """,
+    """
+    CREATE TABLE failure_call (
+        device TEXT NOT NULL, at INTEGER NOT NULL, score INTEGER NOT NULL, signs TEXT NOT NULL,
+        outcome TEXT NOT NULL DEFAULT '', judged INTEGER, PRIMARY KEY (device, at)
+    ) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(STEPS)
