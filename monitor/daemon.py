@@ -51,6 +51,7 @@ from monitor.storage.ledger import Ledger
 from monitor.storage.ledger.records import RunAlive, RunStarted
 from monitor.storage.sink import Sink
 from monitor.uplink import Uplink
+from monitor.verifier import Verifier
 
 log = structlog.get_logger(room="daemon")
 
@@ -150,6 +151,7 @@ class Daemon:
                 asyncio.create_task(self._keep(self._learned.run), name="learned"),
                 asyncio.create_task(self._keep(self.signs.run), name="signs"),
                 asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
+                asyncio.create_task(self._keep(Verifier(self).run), name="verify"),
                 asyncio.create_task(self._keep(self._guardian.run), name="guard"),
                 asyncio.create_task(self.attendant.run(), name="attend"),
             ]

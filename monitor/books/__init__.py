@@ -8,7 +8,9 @@ timeline    records → segments: every device-second of the period, classed onc
 tally       segments → time-weighted rates, for any scope or grouping
 moments     segments → the rate at each moment: best, worst, below the line
 outages     states → faults, their repair times, and devices that keep failing
-service     incidents → found, told, acknowledged, repaired, and the deadlines
+service     incidents → found, told, acknowledged, repaired, verified, and the deadlines
+pause       when the contract's clocks stand still
+verify      who has proven a repair: people, or checks that have held
 
 All but ``read`` is pure. Everything here counts in whole seconds since 1970 (``WallS``): a time of the
 ledger, which is in milliseconds, belongs to the second it falls in.

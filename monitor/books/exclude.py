@@ -50,7 +50,7 @@ class Audit:
 
 def add(db: sqlite3.Connection, draft: Draft, author: str, now: int) -> int:
     """The number of the new exclusion. ``ExclusionRefused`` when it makes no sense."""
-    with _transaction(db):
+    with transaction(db):
         _check(db, draft, author, now)
         cursor = db.execute(
             "INSERT INTO exclusion (reach, name, since, until, cause, author, note, confirmed_by)"
@@ -64,7 +64,7 @@ def add(db: sqlite3.Connection, draft: Draft, author: str, now: int) -> int:
 
 def edit(db: sqlite3.Connection, id_: int, draft: Draft, author: str, now: int) -> None:
     """Put ``draft`` in its place; whoever entered it first stays its author, the change is audited."""
-    with _transaction(db):
+    with transaction(db):
         before = _draft(find(db, id_))
         if draft == before:
             raise ExclusionRefused(f"exclusion {id_} is already as you want it: nothing changed")
@@ -78,7 +78,7 @@ def edit(db: sqlite3.Connection, id_: int, draft: Draft, author: str, now: int) 
 
 
 def remove(db: sqlite3.Connection, id_: int, author: str, now: int) -> None:
-    with _transaction(db):
+    with transaction(db):
         before = _draft(find(db, id_))
         _check_text("--by", author, needed=True)
         db.execute("UPDATE exclusion SET removed=1 WHERE id=?", (id_,))
@@ -156,7 +156,8 @@ def _check_name(db: sqlite3.Connection, draft: Draft) -> None:
 
 
 @contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Waits for the daemon that is writing, and is undone whole."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield

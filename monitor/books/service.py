@@ -50,6 +50,8 @@ class Service:
     acknowledged_by: str
     repaired: int | None
     verified: int | None
+    verified_by: str
+    """A person, or ``verify.BY_CHECK``."""
     cause: str
     severity: Severity
     level: str
@@ -107,10 +109,12 @@ _INCIDENTS = (
     " i.place, i.receivers, i.level,"
     " (SELECT min(d.at) FROM outbox o JOIN delivery d ON d.outbox = o.id"
     "  WHERE o.incident = i.id AND d.outcome = 'delivered'),"
-    " (SELECT min(e.at) FROM incident_event e WHERE e.incident = i.id AND e.kind = 'verified'),"
+    " v.at, v.author,"
     " (SELECT group_concat(e.text, '; ') FROM incident_event e WHERE e.incident = i.id"
     "  AND e.kind IN ('cause', 'note') AND e.at < :until)"
-    " FROM incident i WHERE i.opened < :until AND (i.resolved IS NULL OR i.resolved >= :since)"
+    " FROM incident i LEFT JOIN incident_event v ON v.rowid = (SELECT rowid FROM incident_event"
+    "  WHERE incident = i.id AND kind = 'verified' ORDER BY at, rowid LIMIT 1)"
+    " WHERE i.opened < :until AND (i.resolved IS NULL OR i.resolved >= :since)"
     " AND EXISTS (SELECT 1 FROM alert a WHERE a.incident = i.id AND a.rule NOT LIKE 'camwatch.%')"
     " ORDER BY i.opened, i.id"
 )
@@ -137,6 +141,7 @@ def read_services(db: sqlite3.Connection, period: Period, exclusions: Sequence[E
             level,
             told,
             seen,
+            seen_by,
             record,
         ) = row
         begin, end = opened // 1000, _within(resolved, period)
@@ -145,7 +150,7 @@ def read_services(db: sqlite3.Connection, period: Period, exclusions: Sequence[E
         found.append(
             Service(
                 IncidentId(id_), since // 1000, begin, _within(told, period), _within(acked, period), by, end,
-                _within(seen, period), cause, Severity(severity), level, subject, place,
+                _within(seen, period), seen_by or "", cause, Severity(severity), level, subject, place,
                 tuple(json.loads(to)), details.get(id_, ""), record or "",
                 tuple(span for span in stops if span.since < span.until), period.until,
             )

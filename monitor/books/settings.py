@@ -49,6 +49,9 @@ class ContractSettings(Section):
     """Repair begins within this time after a fault was found, where no ``[[level]]`` says otherwise."""
     repair: Duration = 86400.0
     """Repaired within this time after a fault was found, where no ``[[level]]`` says otherwise."""
+    proof: Duration = 1800.0
+    """What was repaired is verified by check once its devices have been seen on line for this long without a
+    gap, and nothing of it has come back. "0s": only people verify (``camwatch verify``)."""
     recurring_faults: int = Field(default=3, ge=2, le=100)
     """So many own faults of one device within ``recurring_within`` make a problem."""
     recurring_within: Duration = 2592000.0

@@ -38,6 +38,7 @@ COMMANDS = {
     "snmp": "monitor.cli.snmp:snmp",
     "status": "monitor.cli.status:status",
     "test-notify": "monitor.cli.test_notify:test_notify",
+    "verify": "monitor.cli.verify:verify",
     "watch-peer": "monitor.cli.watch_peer:watch_peer",
 }
 

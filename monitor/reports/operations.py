@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.books.service import Kept, Service
+from monitor.books.verify import BY_CHECK
 from monitor.notifiers.headline import severity_word
 from monitor.reports.document import (
     Block,
@@ -70,7 +71,7 @@ def _records(f: Figures, words: Words) -> Table:
                 s.told,
                 _taken(s, f, words),
                 s.repaired,
-                s.verified,
+                _verified(s, f, words),
                 s.record,
                 s.paused,
                 s.repair,
@@ -87,7 +88,7 @@ def _records(f: Figures, words: Words) -> Table:
         Column(t("Told"), Sort.MOMENT, 1.3),
         Column(t("Acknowledged"), width=1.4),
         Column(t("Repaired"), Sort.MOMENT, 1.3),
-        Column(t("Verified"), Sort.MOMENT, 1.0),
+        Column(t("Verified"), width=1.4),
         Column(t("Cause and notes"), width=1.6),
         Column(t("Clock paused"), Sort.SECONDS, 0.9),
         Column(t("Time to repair"), Sort.SECONDS, 1.0),
@@ -100,6 +101,13 @@ def _taken(s: Service, f: Figures, words: Words) -> str:
     if s.acknowledged is None:
         return "–"
     return f"{moment(s.acknowledged, f.period.zone)} {s.acknowledged_by}".strip()
+
+
+def _verified(s: Service, f: Figures, words: Words) -> str:
+    if s.verified is None:
+        return "–"
+    who = words.text("by check") if s.verified_by == BY_CHECK else s.verified_by
+    return f"{moment(s.verified, f.period.zone)} {who}".strip()
 
 
 def _gaps(f: Figures, words: Words) -> Table:

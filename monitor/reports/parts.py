@@ -150,6 +150,7 @@ def _deadlines(f: Figures, words: Words, title: str, name: str, groups: dict[str
                 in_time,
                 mended,
                 Fraction(in_time, mended),
+                sum(s.verified is not None for s in services),
                 int(mean(times)) if times else None,
                 sum(s.paused for s in services),
             )
@@ -163,6 +164,7 @@ def _deadlines(f: Figures, words: Words, title: str, name: str, groups: dict[str
         Column(t("Repaired in time"), Sort.COUNT, 1.2, sums=True),
         Column(t("Due"), Sort.COUNT, 0.7, sums=True),
         Column(t("Share"), Sort.PERCENT, of=(5, 6)),
+        Column(t("Of them verified"), Sort.COUNT, 0.8, sums=True),
         Column(t("Mean time to repair"), Sort.SECONDS, 1.3),
         Column(t("Clock paused"), Sort.SECONDS, 1.2),
     )
