@@ -22,7 +22,7 @@ from monitor.books.tally import Tally, tally
 from monitor.books.timeline import segments_of
 from monitor.cli import main
 from monitor.storage.ledger import connect
-from monitor.storage.ledger.schema import VERSION
+from monitor.storage.ledger.schema import STEPS
 from tests.books_oracle import Change, Facts, Member
 from tests.books_support import empty_ledger, write
 from tests.reports_support import town
@@ -148,9 +148,11 @@ def test_without_a_ledger_the_command_says_so(tmp_path: Path) -> None:
 
 
 def test_a_ledger_of_an_older_camwatch_is_brought_up_to_date(config: Path) -> None:
-    db = sqlite3.connect(config.parent / "state" / "ledger.db", isolation_level=None)
-    older = VERSION - 1  # the exclusions came with the last step
-    db.executescript(f"DROP TABLE exclusion_audit; DROP TABLE exclusion; PRAGMA user_version={older};")
+    path = config.parent / "state" / "ledger.db"
+    path.unlink()
+    older = next(n for n, step in enumerate(STEPS) if "CREATE TABLE exclusion" in step)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.executescript("".join(STEPS[:older]) + f"PRAGMA user_version={older};")
     db.close()
     assert exclude(config, "list").output == "no exclusions\n"
 
