@@ -65,7 +65,7 @@ async def test_a_fallen_camera_is_found_told_acknowledged_and_told_up_again(
     house, fallen = house_in(tmp_path, street, phone), camera(street)
     async with house.running():
         status = await house.all_measured()
-        assert status["cameras"] == {"online": 64, "counted": 64, "unmeasured": 0}
+        assert status["cameras"] == {"online": 64, "counted": 64, "unmeasured": 0, "excluded": 0}
         street.unplug([fallen.address])
         await told(phone, fallen.name)
         status = await house.until(lambda s: bool(s["incidents"]))
