@@ -50,6 +50,7 @@ from monitor.status import snapshot
 from monitor.storage.ledger import Ledger
 from monitor.storage.ledger.records import RunAlive, RunStarted
 from monitor.storage.sink import Sink
+from monitor.traps import Traps
 from monitor.uplink import Uplink
 from monitor.verifier import Verifier
 
@@ -110,6 +111,7 @@ class Daemon:
         self.schedule = Schedule()
         self.resolver = Resolver(clock)
         self.checks = Checks(Env(clock, rng), self.resolver, self.schedule, self._on_results)
+        self.traps = Traps(self, Env(clock, rng))
         self.deliveries = Deliveries(self.ledger, clock, rng, self._on_channel_health, self._on_dead)
         self.control = ControlServer(
             config.daemon.control_socket,
@@ -179,6 +181,7 @@ class Daemon:
         self.deliveries.take_up(self._saved.pending)
         self._learned.take_up()
         self.signs.take_up()
+        self.sink.schema_changed(config.schema)
         self.sink.devices_changed(config.inventory.devices)
         await self.sink.start()
         self._eyes = await open_eyes(Env(self.clock, self._rng))
@@ -186,6 +189,8 @@ class Daemon:
         fresh = await self.checks.prepare(config.checks)
         self.checks.configure(config.checks, config.inventory.devices, fresh)
         self._watch_sight()
+        self.traps.configure(await self.traps.prepare(config.traps), config.inventory.devices)
+        self.traps.take_up()
         gc.collect()
         gc.freeze()  # the inventory and the libraries are here to stay: no full collection walks them again
         log.info("started", devices=len(config.inventory), channels=len(config.channels), version=__version__)
@@ -193,6 +198,7 @@ class Daemon:
     async def _close(self) -> None:
         if self._sight_task is not None:
             self._sight_task.cancel()
+        await self.traps.stop()
         await self.checks.stop()
         if self._eyes is not None:
             await self._eyes.stop()
@@ -293,6 +299,7 @@ class Daemon:
             self._own("sink", self.sink.trouble(), now)
             self.deliveries.watch_ledger()
             self.resolver.refresh()
+            self.traps.tick()
             if now.mono // int(_ALIVE_S * 1000) != last.mono // int(_ALIVE_S * 1000):
                 self.ledger.write([RunAlive(self._run_id, now.wall)])
             last = now
@@ -368,14 +375,21 @@ class Daemon:
         old, config = self.config, await asyncio.to_thread(load, self.config.path)
         # Whatever can fail comes first, and changes nothing.
         channels = open_channels(config)
-        fresh = await self.checks.prepare(config.checks)
+        receiver = await self.traps.prepare(config.traps)
+        try:
+            fresh = await self.checks.prepare(config.checks)
+        except BaseException:
+            self.traps.abandon(receiver)
+            raise
         before, after = old.inventory.devices, config.inventory.devices
         self.config = config
         self._renew_uplink(old, config)
+        self.sink.schema_changed(config.schema)
         self.sink.devices_changed(after)
         self.carry(self.pipeline.reload(_plan(config), self.uplink, self.clock.now()))
         replaced = self.checks.configure(config.checks, after, fresh)
         self._watch_sight()
+        self.traps.configure(receiver, after)
         for collector in replaced:
             await collector.stop()
         await self.deliveries.reconfigure(channels)

@@ -74,6 +74,7 @@ def self_points(daemon: Daemon, at: WallMs) -> list[Point]:
             at,
         )
     ]
+    points += daemon.traps.points()
     points += [
         Point(
             "camwatch_check",

@@ -26,6 +26,7 @@ from monitor.alerts.service import LevelSettings
 from monitor.alerts.suppress import InhibitSettings
 from monitor.books.settings import ContractSettings
 from monitor.collectors import COLLECTORS, collector_class
+from monitor.collectors.snmp.traps import TrapSettings
 from monitor.config.daemon import DaemonSettings, KindSettings
 from monitor.config.wording import duration_text
 from monitor.health.settings import HealthSettings
@@ -131,6 +132,7 @@ def _parts() -> Iterator[str]:
     for sink in get_args(get_args(SinkSettings)[0]):
         sort = get_args(sink.model_fields["type"].annotation)[0]
         yield from _section(f'[sink] of type "{sort}"', sink)
+    yield from _section("[traps]", TrapSettings)
     yield from _section("[health]", HealthSettings)
     yield from _section("[contract]", ContractSettings)
 

@@ -6,10 +6,10 @@ Strictness lives here once: an unknown key is an error everywhere, and a secret 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w))")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -19,6 +19,18 @@ class Section(BaseModel):
     """One table of the configuration: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class FiledSection(Section):
+    """A table that names files which are read later: a reload must see that one of them has changed."""
+
+    _files: str = PrivateAttr("")
+
+    def of_files(self, digest: str) -> Self:
+        """The same, unlike what names other contents."""
+        copy = self.model_copy()
+        copy._files = digest
+        return copy
 
 
 def parse_duration(text: str) -> float:

@@ -98,6 +98,7 @@ def snapshot(daemon: Daemon) -> dict[str, Any]:
             }
             for lane in daemon.deliveries.stats()
         ],
+        "traps": daemon.traps.snapshot(),
         "ledger": {"waiting": daemon.ledger.waiting, "trouble": daemon.ledger.trouble()},
         "sink": {"trouble": daemon.sink.trouble()},
         "loop_lag_ms": round(daemon.health.loop_lag_ms, 1),

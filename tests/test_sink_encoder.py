@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.model import Device, DeviceId, Kind, Reading, Reason, Result, WallMs
 from monitor.storage.encoder import Encoder, device_tags
-from monitor.storage.schema import DEVICE_TAGS
+from monitor.storage.schema import DEVICE_TAGS, Carries, Measurement, Schema, b, f, i
 from monitor.storage.tables import SCHEMA
 
 AT = WallMs(1_800_000_000_000)
@@ -125,3 +125,14 @@ def test_a_compiled_shape_and_the_slow_way_write_the_same_text(batch: list[list[
     assert sorted(encoded.body.split(b"\n")) == sorted("".join(lines).encode().split(b"\n"))
     assert encoded.points == len(lines)
     assert fast.bad_values == slow.bad_values
+
+
+def test_a_field_that_the_schema_gains_has_its_type_from_then_on() -> None:
+    made = encoder()
+    door = result(Reading("door.opened", 3), Reading("door.locked", 1), Reading("door.volts", 12))
+    assert b"opened=3.0,locked=1.0,volts=12.0 " in made.results([door]).body  # unknown: numbers are floats
+    row = Measurement(
+        "door", "", Carries.DEVICE, (), (i("opened", "", ""), b("locked", ""), f("volts", "V", ""))
+    )
+    made.schema_changed(Schema((*SCHEMA.measurements, row)))
+    assert b"opened=3i,locked=true,volts=12 " in made.results([door]).body

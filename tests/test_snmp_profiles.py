@@ -334,10 +334,10 @@ Broken = Callable[[str], str]
         (GOOD.replace('unit = "%"', 'type = "boolean"'), "go together"),
         (GOOD.replace('unit = "%"', 'rate = true, type = "integer"'), "a rate is read from an oid"),
         (GOOD.replace('"cpu"', '"CPU load"'), "measurement"),
-        (GOOD + "[[table]]\nmeasurement = 'x'\nfields = []\nindex = ['i']\n", "table.0.fields"),
+        (GOOD + "[[table]]\nmeasurement = 'x'\nfields = []\nindex = ['i']\n", "table[1].fields"),
         (GOOD + 'use = "x"', "use"),
         ("title = ", "one.toml"),
-        (GOOD.replace("match", 'use = ["none"]\nmatch'), "there is no none.toml"),
+        (GOOD.replace("match", 'use = ["none"]\nmatch'), 'there is no profile "none"'),
         (GOOD.replace("match", 'use = ["one"]\nmatch'), "uses itself"),
     ],
 )
@@ -355,7 +355,7 @@ def test_one_metric_has_one_type(tmp_path: Path) -> None:
 
 
 def test_two_profiles_cannot_claim_one_device(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match="taken by"):
+    with pytest.raises(ProfileError, match="is matched by"):
         profiles.load(write(tmp_path, one=GOOD, two=GOOD))
 
 

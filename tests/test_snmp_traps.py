@@ -135,6 +135,40 @@ def test_a_storm_is_limited_by_source_and_told_once(station: Station) -> None:
     assert station.checks == [SWITCH, "other", SWITCH]
 
 
+def test_an_alarm_and_a_storm_end_as_they_began(station: Station) -> None:
+    """Else a rule about them would fire for ever: no check ever says the contrary."""
+    guessed = (("name", "authenticationFailure"),)
+    station.receiver.receive(v2_trap(oid="1.3.6.1.6.3.1.1.5.5"), "127.0.0.1")
+    assert Reading("trap.alarm", 1, guessed) in station.readings
+    station.clock.advance(500_000)
+    station.receiver.receive(v2_trap(oid="1.3.6.1.6.3.1.1.5.5"), "127.0.0.1")
+    station.clock.advance(599_000)
+    station.receiver.tick()
+    assert Reading("trap.alarm", 0, guessed) not in station.readings
+    station.clock.advance(1_000)
+    station.receiver.tick()
+    station.receiver.tick()
+    assert station.readings.count(Reading("trap.alarm", 0, guessed)) == 1
+    for _ in range(3):
+        for _ in range(61):
+            station.receiver.receive(v2_trap(), "127.0.0.1")
+        station.clock.advance(61_000)
+        station.receiver.tick()
+    assert Reading("trap.over_limit", 0) not in station.readings
+    station.clock.advance(61_000)
+    station.receiver.tick()
+    assert station.readings[-1] == Reading("trap.over_limit", 0)
+
+
+def test_unknown_senders_are_remembered_but_not_without_end(station: Station) -> None:
+    for n in range(1000):
+        station.receiver.receive(v2_trap(), f"10.0.{n >> 8}.{n & 255}")
+    station.receiver.receive(v2_trap(), "10.0.3.231")
+    assert station.receiver.stats["unknown_sender"] == 1001
+    assert len(station.receiver.strangers) == 100
+    assert list(station.receiver.strangers.items())[-1] == ("10.0.3.231", 2)
+
+
 def test_a_ups_on_battery_is_known_before_the_next_poll(station: Station) -> None:
     station.receiver.receive(v2_trap(oid="1.3.6.1.4.1.318.0.5"), "127.0.0.1")
     assert Reading("ups.on_battery", True) in station.readings
@@ -295,6 +329,9 @@ def test_the_table_is_strict(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ProfileError, match=r"traps\.toml"):
             load(path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(ProfileError, match="not TOML"):
+        load(path)
     path.write_text("[[trap]]\noid = '1.3.6'\nname = 'a'\n[[trap]]\noid = '1.3.6'\nname = 'b'\n")
     with pytest.raises(ProfileError, match="twice"):
         load(path)

@@ -58,6 +58,7 @@ async def serve(config: Config, standby_of: str = "") -> None:
     from monitor.daemon import Daemon
     from monitor.service.notify import from_environment
     from monitor.storage.build import build_sink
+    from monitor.traps import CannotListen
 
     daemon = Daemon(
         config,
@@ -82,7 +83,10 @@ async def serve(config: Config, standby_of: str = "") -> None:
     for stop in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop, daemon.stop)
     loop.add_signal_handler(signal.SIGHUP, hang_up)
-    await daemon.run()
+    try:
+        await daemon.run()
+    except CannotListen as error:
+        raise ControlError(str(error)) from error
 
 
 @click.command()

@@ -80,14 +80,17 @@ def walk_command(host: str, root: str, record: bool, limit: int, timeout: float,
     "--profiles",
     "folders",
     multiple=True,
-    default=("/etc/camwatch/snmp",),
+    default=(profiles.INSTALLED,),
     show_default=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
 )
 @click.option("--gap", default=5.0, show_default=True, help="Seconds between the two polls that rates need.")
 @agent_options
 def probe_command(host: str, folders: tuple[Path, ...], gap: float, timeout: float, **options: Any) -> None:
     """Print which profile HOST gets and what it yields."""
+    for folder in folders:
+        if not profiles.folder_of(folder).is_dir():
+            raise click.BadParameter(f"there is no folder {folder}", param_hint="--profiles")
     try:
         known = profiles.load(*folders)
     except ProfileError as error:

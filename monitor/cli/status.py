@@ -54,6 +54,19 @@ def show(found: dict[str, Any], zone: ZoneInfo, console: Console) -> None:
     console.print(_checks(found))
     if found["outbox"]:
         console.print(_outbox(found))
+    if found["traps"]:
+        _traps(found["traps"], console)
+
+
+def _traps(traps: dict[str, Any], console: Console) -> None:
+    refused = sum(count for what, count in traps.items() if what.startswith("refused_"))
+    console.print(
+        f"\n[bold]Traps[/] {traps['believed']} taken, {refused} refused, "
+        f"{traps['over_limit']} over the limit, {traps['unknown_sender']} of unknown senders",
+        highlight=False,
+    )
+    for sender in traps["unknown_senders"][:5]:
+        console.print(f"  unknown sender {sender['address']}: {sender['count']}", highlight=False)
 
 
 def _rate(tally: dict[str, int]) -> Text:

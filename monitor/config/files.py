@@ -126,7 +126,7 @@ class Sources:
 def read_sources(path: Path, findings: Findings) -> Sources:
     """The file at ``path`` and all that it includes."""
     before = findings.errors
-    main = _read(path, str(path), findings)
+    main = read_file(path, str(path), findings)
     if main is None:
         return Sources((), (path,), whole=False)
     paths, files = [path], [main]
@@ -140,7 +140,7 @@ def read_sources(path: Path, findings: Findings) -> Sources:
             if found.resolve() in {known.resolve() for known in paths}:
                 continue
             paths.append(found)
-            source = _read(found, str(found), findings)
+            source = read_file(found, str(found), findings)
             if source is None:
                 continue
             files.append(source)
@@ -182,7 +182,8 @@ def matching(base: Path, name: str) -> list[Path]:
     return sorted(match for match in root.glob(inner) if match.is_file())
 
 
-def _read(path: Path, shown: str, findings: Findings) -> Source | None:
+def read_file(path: Path, shown: str, findings: Findings) -> Source | None:
+    """One TOML file; ``None`` when it cannot be read, which is then noted."""
     place = Place(shown)
     try:
         raw = path.read_bytes()

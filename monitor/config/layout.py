@@ -13,13 +13,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from monitor.config import sections
+from monitor.config import sections, snmp
 from monitor.config.daemon import DaemonSettings
 from monitor.config.files import read_sources
 from monitor.config.fleet import read_inventory
 from monitor.problems import ConfigError, Findings
 from monitor.secrets import SecretRef
 from monitor.storage.settings import InfluxSettings, NullSinkSettings, SinkSettings
+from monitor.storage.tables import SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ def layout(path: Path) -> Layout:
     kinds = sections.kinds(sources, findings)
     _, inventories = read_inventory(sources, kinds, findings)
     checks = sections.checks(sources.named("checks", findings), findings)
-    named = [file for check in checks.values() for place in _paths(check) for file in _files(place)]
+    traps = snmp.read_traps(sources, SCHEMA, findings)
+    parts = [*checks.values(), *([traps] if traps is not None else [])]
+    named = [file for part in parts for place in _paths(part) for file in _files(place)]
     files = dict.fromkeys(file.absolute() for file in (*sources.paths, *inventories, *named))
     return Layout(daemon, sink.spool.path if isinstance(sink, InfluxSettings) else None, tuple(files))
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from monitor.alerts.policy import Policy
 from monitor.alerts.service import LevelSettings
 from monitor.books.service import Deadlines
 from monitor.books.settings import ContractSettings, Terms
 from monitor.collectors.base import CheckSettings
-from monitor.config import references, sections
+from monitor.config import references, sections, snmp
 from monitor.config.alerting import check_alerting, read_alerting
 from monitor.config.daemon import DaemonSettings, KindSettings
 from monitor.config.files import read_sources
@@ -24,7 +25,11 @@ from monitor.notifiers.settings import ChannelSettings
 from monitor.problems import ConfigError, Findings, Place, Problem
 from monitor.rules.base import RuleSettings
 from monitor.states import StateSettings
+from monitor.storage.schema import Schema
 from monitor.storage.settings import NullSinkSettings, SinkSettings
+
+if TYPE_CHECKING:
+    from monitor.collectors.snmp.traps import TrapSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,10 @@ class Config:
     sink: SinkSettings
     health: HealthSettings
     contract: ContractSettings
+    traps: TrapSettings | None
+    """``None``: no notifications are received."""
+    schema: Schema
+    """What the sink writes, with all that profiles of the user's own add."""
     warnings: tuple[Problem, ...] = ()
 
 
@@ -83,6 +92,9 @@ def read(path: Path | str) -> Reading:
     checks = sections.checks(check_entries, findings)
     kinds = sections.kinds(sources, findings)
     inventory, inventory_files = read_inventory(sources, kinds, findings)
+    used = sections.with_defaults(checks, inventory)
+    profiles = snmp.read_profiles(used, sources, findings)
+    traps = snmp.read_traps(sources, profiles.schema, findings)
     rules = sections.rules(sources, findings)
     alerting = read_alerting(sources, findings)
     channel_entries = sources.named("channel", findings)
@@ -95,6 +107,7 @@ def read(path: Path | str) -> Reading:
             *((channel_entries[name].place, channel) for name, channel in channels.items()),
             *((entry.place, daemon) for entry in sources.tables("daemon")),
             *((entry.place, sink) for entry in sources.tables("sink")),
+            *((entry.place, traps) for entry in sources.tables("traps") if traps is not None),
             *((check_entries[name].place, check) for name, check in checks.items()),
         ],
         findings,
@@ -108,10 +121,10 @@ def read(path: Path | str) -> Reading:
         return Reading(problems, placed, None)
     config = Config(
         path=path,
-        files=(*sources.paths, *inventory_files),
+        files=(*sources.paths, *inventory_files, *profiles.files),
         daemon=daemon,
         states=states,
-        checks=MappingProxyType(sections.with_defaults(checks, inventory)),
+        checks=MappingProxyType(used | profiles.checks),
         kinds=MappingProxyType(kinds),
         inventory=inventory,
         rules=tuple(rule for _, rule in rules),
@@ -120,6 +133,8 @@ def read(path: Path | str) -> Reading:
         sink=sink,
         health=health,
         contract=contract,
+        traps=traps,
+        schema=profiles.schema,
         warnings=problems,
     )
     return Reading(problems, placed, config)

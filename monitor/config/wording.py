@@ -67,6 +67,8 @@ def validate(shape: Any, value: Any, place: Place, findings: Findings, *, privat
         details = error.errors(include_url=False)
     merged: dict[tuple[str | int, ...], _Complaint] = {}
     for detail in details:
+        if detail["type"] == "too_short" and any(_within(other, detail) for other in details):
+            continue  # it is only short of what was refused
         complaint = _complaint(detail, shape, value, private)
         earlier = merged.get(complaint.steps)
         if earlier is None:
@@ -78,6 +80,11 @@ def validate(shape: Any, value: Any, place: Place, findings: Findings, *, privat
     for complaint in merged.values():
         findings.error(place.at(*complaint.steps), complaint.found, complaint.right)
     return None
+
+
+def _within(inner: ErrorDetails, outer: ErrorDetails) -> bool:
+    place = outer["loc"]
+    return len(inner["loc"]) > len(place) and inner["loc"][: len(place)] == place
 
 
 def describe(value: Any) -> str:

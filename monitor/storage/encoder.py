@@ -71,6 +71,11 @@ class Encoder:
         self._devices = devices
         self._device_text = {}  # refilled as devices report: no pause for 100,000 of them
 
+    def schema_changed(self, schema: Schema) -> None:
+        if schema is not self._schema:
+            self._schema = schema
+            self._shapes.clear()
+
     def results(self, results: Sequence[Result]) -> Encoded:
         """A slice of results. The work is proportional to its readings: call it with a few thousand.
 

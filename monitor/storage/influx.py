@@ -25,6 +25,7 @@ from monitor.storage.encoder import Encoded, Encoder
 from monitor.storage.influx_api import Client
 from monitor.storage.intake import Intake
 from monitor.storage.poster import Poster
+from monitor.storage.schema import Schema
 from monitor.storage.settings import InfluxSettings
 from monitor.storage.stats import SinkStats
 from monitor.storage.tables import SCHEMA
@@ -84,6 +85,9 @@ class InfluxSink:
 
     def devices_changed(self, devices: Mapping[DeviceId, Device]) -> None:
         self._intake.devices_changed(devices)
+
+    def schema_changed(self, schema: Schema) -> None:
+        self._intake.schema_changed(schema)
 
     def write_results(self, results: Sequence[Result]) -> None:
         self._intake.accept(results)

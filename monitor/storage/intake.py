@@ -11,6 +11,7 @@ from monitor.clock import Clock
 from monitor.model import Device, DeviceId, Point, Result
 from monitor.storage.batches import Batches
 from monitor.storage.encoder import Encoded, Encoder
+from monitor.storage.schema import Schema
 from monitor.storage.settings import InfluxSettings
 from monitor.storage.stats import SinkStats
 
@@ -47,6 +48,9 @@ class Intake:
 
     def devices_changed(self, devices: Mapping[DeviceId, Device]) -> None:
         self._encoder.devices_changed(devices)
+
+    def schema_changed(self, schema: Schema) -> None:
+        self._encoder.schema_changed(schema)
 
     def accept(self, items: Sequence[Result] | Sequence[Point]) -> None:
         if not items:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from monitor.model import Device, DeviceId, Point, Result
+from monitor.storage.schema import Schema
 
 
 class Sink(Protocol):
@@ -17,6 +18,10 @@ class Sink(Protocol):
 
     def devices_changed(self, devices: Mapping[DeviceId, Device]) -> None:
         """The inventory was (re)loaded: tags of readings come from it."""
+        ...
+
+    def schema_changed(self, schema: Schema) -> None:
+        """What is written, and of which types: a profile of the user's own may add to it."""
         ...
 
     def write_results(self, results: Sequence[Result]) -> None: ...
@@ -42,6 +47,9 @@ class NullSink:
         pass
 
     def devices_changed(self, devices: Mapping[DeviceId, Device]) -> None:
+        pass
+
+    def schema_changed(self, schema: Schema) -> None:
         pass
 
     def write_results(self, results: Sequence[Result]) -> None:

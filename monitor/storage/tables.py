@@ -206,6 +206,32 @@ OWN_HEALTH = (
         ),
     ),
     Measurement(
+        "camwatch_traps",
+        "SNMP notifications, and what became of them.",
+        _OWN,
+        (),
+        (
+            i("received", "datagrams", "all that came", counter=True),
+            i("believed", "notifications", "taken", counter=True),
+            i("unknown_sender", "datagrams", "from addresses that no device has", counter=True),
+            i("over_limit", "datagrams", "beyond what one source may send in a minute", counter=True),
+            i("garbage", "datagrams", "not SNMP", counter=True),
+            i("refused_community", "datagrams", "under another community", counter=True),
+            i("refused_user", "datagrams", "of a v3 user that we do not have", counter=True),
+            i("refused_level", "datagrams", "less protected than their user is to be", counter=True),
+            i("refused_digest", "datagrams", "whose digest is wrong", counter=True),
+            i(
+                "refused_time",
+                "datagrams",
+                "out of the time window; informs then ask",
+                counter=True,
+            ),
+            i("refused_pdu", "datagrams", "no notification", counter=True),
+            i("refused_discovery", "datagrams", "senders of informs that asked for our engine", counter=True),
+            i("reply_failed", "datagrams", "acknowledgements that could not be sent", counter=True),
+        ),
+    ),
+    Measurement(
         "camwatch_sink",
         "The sink: what became of every point. `received` + `recovered` = `written` + `dead` + `dropped` + "
         "`expired` + `spool_points` + what is on its way.",

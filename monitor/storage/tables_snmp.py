@@ -32,7 +32,8 @@ NETWORK = (
         ),
         (
             i("received", "", "1 for each"),
-            i("over_limit", "", "1 when a device sends more than it may"),
+            i("over_limit", "", "1 while a device sends more than it may"),
+            i("alarm", "", "1 for a while after a notification of what no check can see"),
         ),
     ),
     Measurement(

@@ -21,7 +21,7 @@ from monitor.collectors.snmp.ports import Ports
 from monitor.collectors.snmp.talk import Talk
 from monitor.collectors.snmp.topology import survey
 from monitor.model import Device, DeviceId, Kind, MonoMs, Reading, Reason, Result, Target, WallMs
-from monitor.settings import Duration
+from monitor.settings import Duration, FiledSection
 
 CHECK = "snmp"
 PROFILE_TAG = "snmp_profile"
@@ -32,7 +32,7 @@ _BATCH_S = 0.05
 """Results are handed on this often while they come in."""
 
 
-class SnmpSettings(CheckSettings):
+class SnmpSettings(CheckSettings, FiledSection):
     """``[checks.snmp]``."""
 
     interval: Duration = 60.0
@@ -50,7 +50,7 @@ class SnmpSettings(CheckSettings):
     """How often switches are asked what hangs on their ports."""
     camera_vlans: tuple[int, ...] = ()
     """VLANs in which every address should be a device of the inventory."""
-    profiles: tuple[Path, ...] = (Path("/etc/camwatch/snmp"),)
+    profiles: tuple[Path, ...] = (profiles.INSTALLED,)
     """Folders of profiles; a file of a later one replaces one of the same name."""
     engine: Literal["camwatch", "aiosnmp"] = "camwatch"
     """``aiosnmp`` speaks v2c only and is there to compare with."""

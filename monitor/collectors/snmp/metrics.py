@@ -14,6 +14,7 @@ OWN = (
     Metric("camera_vlan", "unknown_addresses", "integer", "", (), ()),
     Metric("trap", "received", "integer", "", ("name", "ifIndex", "port"), ()),
     Metric("trap", "over_limit", "integer", "", (), ()),
+    Metric("trap", "alarm", "integer", "", ("name",), ()),
 )
 
 

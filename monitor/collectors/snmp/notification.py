@@ -54,6 +54,12 @@ class Reader:
         self._heard: OrderedDict[bytes, tuple[int, int, float]] = OrderedDict()
         """Sending engines' boots and time, and when (seconds) they were heard."""
 
+    def succeed(self, old: Reader) -> None:
+        """Be the same engine to senders as ``old`` was, and remember the engines that it heard."""
+        if self._engine_id == old._engine_id:
+            self._boots = old._boots
+        self._heard = old._heard
+
     def read(self, data: bytes, now: float) -> Notification:
         """``now``: seconds since we started. Raises ``BerError`` or ``Refused``."""
         version, at = read_version(data)

@@ -12,23 +12,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from monitor.collectors.snmp import ber, expression
 from monitor.collectors.snmp.expression import Expression
+from monitor.datafiles import ETC
+from monitor.problems import ConfigError, Place, Problem, suggest
 from monitor.settings import Duration, Section
 
+INSTALLED = Path("/etc/camwatch/snmp")
 GENERIC = "generic"
 """The profile of devices that no other matches."""
 
 ValueType = Literal["integer", "float", "boolean", "string"]
+S = TypeVar("S", bound=Section)
+_NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 
-class ProfileError(Exception):
-    """A profile cannot be used. The text names file, place, and what would be right."""
+class ProfileError(ConfigError):
+    """Profiles cannot be used. Each problem names file, place, and what would be right."""
 
 
 def _oid(value: object) -> bytes:
@@ -182,29 +188,49 @@ class Metric:
 class Profiles:
     """All files of a folder, checked against each other."""
 
-    def __init__(self, sections: Mapping[str, ProfileSection]) -> None:
+    def __init__(self, sections: Mapping[str, ProfileSection], files: Mapping[str, str] = _NO_FILES) -> None:
+        """Raises ``ProfileError`` with all that they say against each other. ``files``: the names of the
+        files for messages, by profile."""
         self._sections = sections
+        self._files = files
         self._profiles: dict[str, Profile] = {}
-        self._matches: list[tuple[str, str]] = []
+        self._problems: list[Problem] = []
+        owners: dict[str, str] = {}
         for name, section in sections.items():
             self._profiles[name] = self._gather(name, ())
-            for match in section.match:
-                for other, owner in self._matches:
-                    if other == match:
-                        raise ProfileError(f"{name}.toml: match {match} is taken by {owner}.toml already")
-                self._matches.append((match.strip("."), name))
-        self._matches.sort(key=lambda pair: -pair[0].count("."))
+            for at, text in enumerate(section.match):
+                match = text.strip(".")
+                owner = owners.setdefault(match, name)
+                if owner != name:
+                    taken = f"{match} is matched by {self._file(owner)} already"
+                    self._fault(name, f"match[{at + 1}]", taken, "one of the two must be more exact")
+        self._matches = sorted(owners.items(), key=lambda pair: -pair[0].count("."))
         self.metrics = self._table()
+        if self._problems:
+            raise ProfileError(self._problems)
+
+    def _file(self, name: str) -> str:
+        return self._files.get(name, f"{name}.toml")
+
+    def _fault(self, name: str, path: str, found: str, right: str = "") -> None:
+        problem = Problem(self._file(name), path, found, right)
+        if problem not in self._problems:
+            self._problems.append(problem)
 
     def _gather(self, name: str, above: tuple[str, ...]) -> Profile:
-        if name in above:
-            raise ProfileError(f"{name}.toml uses itself: {' → '.join((*above, name))}")
-        section = self._sections.get(name)
-        if section is None:
-            raise ProfileError(f'{above[-1]}.toml: use = "{name}", but there is no {name}.toml')
+        section = self._sections[name]
         scalars: list[ScalarsSection] = []
         tables: list[TableSection] = []
-        for used in section.use:
+        for at, used in enumerate(section.use):
+            if used not in self._sections:
+                right = suggest(used, self._sections)
+                self._fault(name, f"use[{at + 1}]", f'there is no profile "{used}"', right)
+                continue
+            if used in (*above, name):
+                if used == (*above, name)[0]:  # else it is told of that one
+                    chain = " → ".join((*above, name, used))
+                    self._fault(name, f"use[{at + 1}]", f"{used} uses itself: {chain}")
+                continue
             inner = self._gather(used, (*above, name))
             scalars += [group for group in inner.scalars if group not in scalars]
             tables += [table for table in inner.tables if table not in tables]
@@ -213,20 +239,26 @@ class Profiles:
     def _table(self) -> tuple[Metric, ...]:
         found: dict[tuple[str, str], Metric] = {}
         for name, section in self._sections.items():
-            groups: Iterable[ScalarsSection | TableSection] = (*section.scalars, *section.table)
-            for group in groups:
+            groups: list[tuple[str, ScalarsSection | TableSection]] = [
+                *((f"scalars[{at + 1}]", group) for at, group in enumerate(section.scalars)),
+                *((f"table[{at + 1}]", group) for at, group in enumerate(section.table)),
+            ]
+            for place, group in groups:
                 tags = (*group.index, *group.labels) if isinstance(group, TableSection) else ()
-                for field in group.fields:
+                for at, field in enumerate(group.fields):
                     if field.hidden:
                         continue
                     key = (group.measurement, field.name)
                     known = found.get(key)
                     if known is not None and (known.type, known.unit) != (field.type, field.unit):
-                        raise ProfileError(
-                            f'{name}.toml: {".".join(key)} is {field.type} in "{field.unit}" here, but '
-                            f'{known.type} in "{known.unit}" in {known.profiles[0]}.toml; '
-                            "one metric has one type"
+                        self._fault(
+                            name,
+                            f"{place}.fields[{at + 1}]",
+                            f'{".".join(key)} is {field.type} in "{field.unit}" here, but {known.type} in '
+                            f'"{known.unit}" in {self._file(known.profiles[0])}',
+                            "one metric has one type and one unit; take another name for one of them",
                         )
+                        continue
                     found[key] = Metric(
                         *key,
                         field.type,
@@ -253,27 +285,41 @@ class Profiles:
         return self._profiles.get(GENERIC) or Profile(GENERIC, "nothing", (), ())
 
 
+def folder_of(named: Path) -> Path:
+    """The folder that is meant: where nothing is installed, the profiles that came with Camwatch."""
+    return ETC / "snmp" if named == INSTALLED and not named.is_dir() else named
+
+
 def load(*folders: Path) -> Profiles:
-    """All ``*.toml`` of the folders; a file of a later folder replaces one of the same name."""
+    """All ``*.toml`` of the folders; a file of a later folder replaces one of the same name. Raises
+    ``ProfileError``, in shorter words than ``camwatch check``, which looks at the same files first."""
     sections: dict[str, ProfileSection] = {}
+    files: dict[str, str] = {}
+    problems: list[Problem] = []
     for folder in folders:
-        for path in sorted(folder.glob("*.toml")):
-            sections[path.stem] = _read(path)
-    return Profiles(sections)
+        for path in sorted(folder_of(folder).glob("*.toml")):
+            files[path.stem] = str(path)
+            try:
+                sections[path.stem] = read_section(ProfileSection, path)
+            except ProfileError as error:
+                problems += error.problems
+    if problems:
+        raise ProfileError(problems)
+    return Profiles(sections, files)
 
 
-def _read(path: Path) -> ProfileSection:
+def read_section(shape: type[S], path: Path) -> S:
+    """One file as its section. Raises ``ProfileError``."""
     try:
-        return ProfileSection.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{path}: {error}") from error
+        return shape.model_validate(tomllib.loads(path.read_text("utf-8")))
     except ValidationError as error:
-        raise ProfileError(f"{path}: " + "; ".join(map(_complaint, error.errors()))) from error
+        raise ProfileError([_complaint(path, detail) for detail in error.errors()]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError([Problem(str(path), "", f"not TOML: {error}")]) from error
     except OSError as error:
-        raise ProfileError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ProfileError([Problem(str(path), "", f"cannot be read: {error.strerror}")]) from error
 
 
-def _complaint(error: ErrorDetails) -> str:
-    place = ".".join(map(str, error["loc"]))
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+def _complaint(path: Path, error: ErrorDetails) -> Problem:
+    place = Place(str(path)).at(*error["loc"])
+    return Problem(place.file, place.path, error["msg"].removeprefix("Value error, "))

@@ -2,6 +2,9 @@
 
 A notification is believed only from an address of the inventory, under a community or user that we were
 given. Each source may send so many a minute; what is beyond is counted, not looked at.
+
+``trap.alarm`` and ``trap.over_limit`` stand for what no check can see; they are 1, and after a while without
+another notification 0, so that a rule about them ends as it began.
 """
 
 from __future__ import annotations
@@ -9,29 +12,38 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from monitor.collectors.base import Env
 from monitor.collectors.snmp import traptable, udp
 from monitor.collectors.snmp.ber import BerError
 from monitor.collectors.snmp.credentials import UserSection
 from monitor.collectors.snmp.notification import Reader, Refused
-from monitor.model import DeviceId, Point, Reading, Reason, Result
+from monitor.model import DeviceId, Point, Reading, Reason, Result, Tags
 from monitor.secrets import SecretRef
-from monitor.settings import Duration, Section
+from monitor.settings import Duration, FiledSection
 
 CHECK = "trap"
 """The check that the results of notifications name."""
 _BOOTS_EPOCH_S = 1_577_836_800
 """2020: our engine's boots are the minutes since, so that a restart counts on without a file."""
 _MINUTE_MS = 60_000
+_STRANGERS = 100
+"""Unknown senders that are remembered by address; all are counted."""
+
+COUNTED = (
+    "received", "believed", "unknown_sender", "over_limit", "garbage", "refused_community", "refused_user",
+    "refused_level", "refused_digest", "refused_time", "refused_pdu", "refused_discovery", "reply_failed",
+)  # fmt: skip
+"""What becomes of notifications; ``refused_discovery`` and ``refused_time`` are also steps of a v3 inform."""
 
 
-class TrapSettings(Section):
+class TrapSettings(FiledSection):
     """``[traps]``: receive SNMP notifications."""
 
     listen: str = "::"
@@ -48,7 +60,14 @@ class TrapSettings(Section):
     """Notifications a minute that one source may send."""
     check_again_after: Duration = 5.0
     """A device that goes on sending is checked at once no more often than this."""
-    table: Path = Path("/etc/camwatch/snmp-traps.toml")
+    table: Path = traptable.INSTALLED
+    """Which notifications mean what."""
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not self.communities and not self.users:
+            raise ValueError("nothing would be believed; give communities or users")
+        return self
 
 
 class TrapReceiver:
@@ -63,7 +82,9 @@ class TrapReceiver:
     ) -> None:
         """Raises ``SecretError`` or ``ProfileError``."""
         self.settings = settings
-        self.stats: Counter[str] = Counter()
+        self.stats: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
+        self.strangers: dict[str, int] = {}
+        """Senders that are in no inventory, and how many notifications came of each; the last few."""
         self._env = env
         self._results = results
         self._check = check
@@ -80,31 +101,71 @@ class TrapReceiver:
         self._spent: dict[str, int] = {}
         self._spent_since = now.mono
         self._checked: dict[DeviceId, int] = {}
+        self._holding: dict[tuple[DeviceId, str, Tags], int] = {}
+        """Until when (monotonic ms) which reading is 1."""
         self._socket: socket.socket | None = None
 
     def devices_changed(self, devices: Mapping[str, DeviceId]) -> None:
         """Who sends: resolved addresses of the inventory's devices."""
-        self._devices = {str(ip_address(ip)): id_ for ip, id_ in devices.items()}
+        self._devices = {_plain(ip): id_ for ip, id_ in devices.items()}
 
     async def start(self) -> None:
+        """Raises ``OSError`` when the port cannot be had."""
         family = socket.AF_INET6 if ":" in self.settings.listen else socket.AF_INET
         self._socket = udp.open_socket(family, self.settings.listen, self.settings.port, both=True)
         asyncio.get_running_loop().add_reader(self._socket, self._readable)
 
-    async def stop(self) -> None:
+    def succeed(self, old: TrapReceiver) -> None:
+        """Go on for ``old``, which is stopped by it: its socket if that is where we listen too, its counts,
+        its engine's time (to senders of informs we are the same engine), and what it still holds."""
+        place = (self.settings.listen, self.settings.port)
+        if self._socket is None and (old.settings.listen, old.settings.port) == place:
+            self._socket, sock = old._socket, old._socket
+            if sock is not None:
+                asyncio.get_running_loop().remove_reader(sock)
+                asyncio.get_running_loop().add_reader(sock, self._readable)
+            old._socket = None
+        old.close()
+        self.stats, self.strangers = old.stats, old.strangers
+        self._started = old._started
+        self._reader.succeed(old._reader)
+        self._devices, self._checked = old._devices, old._checked
+        self._spent, self._spent_since, self._holding = old._spent, old._spent_since, old._holding
+
+    def close(self) -> None:
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
 
+    async def stop(self) -> None:
+        self.close()
+
     @property
     def port(self) -> int:
         return 0 if self._socket is None else int(self._socket.getsockname()[1])
 
-    def points(self) -> list[Point]:
+    def point(self) -> Point:
         """How many notifications came, and what became of them, since the start: for our own health."""
-        fields = tuple(sorted(self.stats.items()))
-        return [Point("snmp_traps", (), fields, self._env.clock.now().wall)] if fields else []
+        return Point("camwatch_traps", (), tuple(self.stats.items()), self._env.clock.now().wall)
+
+    def hold(self, device: DeviceId, metric: str, tags: Tags, seconds: float) -> None:
+        """The metric is 1, for so long unless there is another cause."""
+        self._holding[device, metric, tags] = self._env.clock.now().mono + int(seconds * 1000)
+
+    def tick(self) -> None:
+        """Time has passed: call every second or so."""
+        now = self._env.clock.now()
+        self._end([key for key, until in self._holding.items() if until <= now.mono])
+
+    def let_go(self) -> None:
+        """No notifications will be received any more: what holds by them ends."""
+        self._end(list(self._holding))
+
+    def _end(self, over: Sequence[tuple[DeviceId, str, Tags]]) -> None:
+        for device, metric, tags in over:
+            del self._holding[device, metric, tags]
+            self._tell(device, (Reading(metric, 0, tags),), "no more")
 
     def _readable(self) -> None:
         assert self._socket is not None  # noqa: S101  the reader is removed before the socket goes
@@ -129,6 +190,9 @@ class TrapReceiver:
         device = self._devices.get(source)
         if device is None:
             self.stats["unknown_sender"] += 1
+            self.strangers[source] = self.strangers.pop(source, 0) + 1
+            if len(self.strangers) > _STRANGERS:
+                del self.strangers[next(iter(self.strangers))]
             return None
         now = self._env.clock.now()
         if now.mono - self._spent_since >= _MINUTE_MS:
@@ -138,6 +202,8 @@ class TrapReceiver:
             self.stats["over_limit"] += 1
             if spent == self.settings.per_minute + 1:
                 self._tell(device, (Reading("trap.over_limit", 1),), "sends more notifications than allowed")
+                # The minute that it broke, and a whole one in which it does not.
+                self.hold(device, "trap.over_limit", (), 2 * _MINUTE_MS / 1000)
             return None
         try:
             found = self._reader.read(data, (now.mono - self._started) / 1000)
@@ -149,7 +215,12 @@ class TrapReceiver:
             return refused.reply
         self.stats["believed"] += 1
         meaning = self._table.meaning(found.oid, found.bindings)
-        self._tell(device, meaning.readings, meaning.name)
+        readings: Sequence[Reading] = meaning.readings
+        if meaning.alarm:
+            tags = (("name", meaning.name),)
+            readings = (*readings, Reading("trap.alarm", 1, tags))
+            self.hold(device, "trap.alarm", tags, meaning.alarm)
+        self._tell(device, tuple(readings), meaning.name)
         if meaning.check:
             last = self._checked.get(device)
             if last is None or now.mono - last >= self.settings.check_again_after * 1000:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from monitor.collectors.snmp import ber
 from monitor.collectors.snmp.ber import Value
-from monitor.collectors.snmp.profiles import OidText, ProfileError
+from monitor.collectors.snmp.profiles import OidText, ProfileError, read_section
 from monitor.collectors.snmp.values import words
+from monitor.datafiles import ETC
 from monitor.model import Reading, Tags
-from monitor.settings import Section
+from monitor.problems import Problem
+from monitor.settings import Duration, Section
+
+INSTALLED = Path("/etc/camwatch/snmp-traps.toml")
 
 UNNAMED = "other"
 """The name of notifications that the table does not have; their OID is not made a tag, or a device could
@@ -33,6 +36,8 @@ class TrapSection(Section):
     """Metrics without tags that hold from now on, for example "ups.on_battery" = true."""
     check: bool = True
     """The device is checked at once."""
+    alarm: Duration = 0.0
+    """For what no check can see: trap.alarm is 1, and 0 again after this long without another."""
 
 
 class TrapsSection(Section):
@@ -46,14 +51,14 @@ class Meaning:
     name: str
     readings: tuple[Reading, ...]
     check: bool
+    alarm: float = 0.0
+    """How many seconds ``trap.alarm`` holds."""
 
 
 class TrapTable:
     def __init__(self, section: TrapsSection) -> None:
         self._by_oid: dict[bytes, TrapSection] = {}
         for trap in section.trap:
-            if trap.oid in self._by_oid:
-                raise ProfileError(f"traps: {ber.oid_text(trap.oid)} is given twice")
             self._by_oid[trap.oid] = trap
 
     def meaning(self, oid: bytes, bindings: Mapping[bytes, Value]) -> Meaning:
@@ -69,14 +74,28 @@ class TrapTable:
         kept: Tags = tuple((tag, text) for tag, text in tags if text)
         readings = [Reading("trap.received", 1, kept)]
         readings += [Reading(metric, value) for metric, value in trap.readings.items()]
-        return Meaning(trap.name, tuple(readings), trap.check)
+        return Meaning(trap.name, tuple(readings), trap.check, trap.alarm)
 
 
-def load(path: Path) -> TrapTable:
+def path_of(named: Path) -> Path:
+    """The file that is meant: where nothing is installed, the table that came with Camwatch."""
+    return ETC / INSTALLED.name if named == INSTALLED and not named.exists() else named
+
+
+def faults(section: TrapsSection) -> Iterator[tuple[int, str]]:
+    """What the entries say against each other, by their places."""
+    seen: set[bytes] = set()
+    for at, trap in enumerate(section.trap):
+        if trap.oid in seen:
+            yield at, f"{ber.oid_text(trap.oid)} is given twice; keep one"
+        seen.add(trap.oid)
+
+
+def load(named: Path) -> TrapTable:
     """Raises ``ProfileError``."""
-    try:
-        return TrapTable(TrapsSection.model_validate(tomllib.loads(path.read_text("utf-8"))))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ProfileError(f"{path}: {error}") from error
-    except OSError as error:
-        raise ProfileError(f"{path}: cannot be read: {error.strerror}") from error
+    path = path_of(named)
+    section = read_section(TrapsSection, path)
+    problems = [Problem(str(path), f"trap[{at + 1}]", words) for at, words in faults(section)]
+    if problems:
+        raise ProfileError(problems)
+    return TrapTable(section)
