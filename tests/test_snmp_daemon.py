@@ -165,7 +165,7 @@ async def test_notifications_of_every_version_are_taken_and_act_at_once(tmp_path
             assert (await house.ask("status"))["traps"]["unknown_sender"] == 1
             without = house.config.read_text()
             house.config.write_text(
-                without.partition("[traps]")[0] + "[receiver" + without.partition("[receiver")[2]
+                without.partition("[traps]")[0] + "[channel" + without.partition("[channel")[2]
             )
             await house.ask("reload")
             status = await house.until(
