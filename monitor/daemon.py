@@ -34,6 +34,7 @@ from monitor.export import Exporter
 from monitor.forecaster import Forecaster
 from monitor.guard.guardian import Guardian
 from monitor.learned import Learned
+from monitor.links import Links
 from monitor.model import DeviceId, Instant, Result, Target, WallMs
 from monitor.notifiers.notice import OutboxEntry
 from monitor.pipeline import Pipeline, Plan, Step
@@ -112,7 +113,9 @@ class Daemon:
         self.resolver = Resolver(clock)
         self.checks = Checks(Env(clock, rng), self.resolver, self.schedule, self._on_results)
         self.traps = Traps(self, Env(clock, rng))
+        self.links = Links(config.daemon, self.ledger.db)
         self.deliveries = Deliveries(self.ledger, clock, rng, self._on_channel_health, self._on_dead)
+        self.deliveries.link = self.links.of
         self.control = ControlServer(
             config.daemon.control_socket,
             {
@@ -416,7 +419,7 @@ def _only_by_restart(old: Config, new: Config) -> list[str]:
     before, after = old.daemon, new.daemon
     changed = [
         f"daemon.{name}"
-        for name in ("language", "timezone", "state_dir", "run_dir", "log", "peer")
+        for name in ("language", "timezone", "base_url", "state_dir", "run_dir", "log", "peer")
         if getattr(before, name) != getattr(after, name)
     ]
     return changed + (["sink"] if old.sink != new.sink else [])

@@ -23,7 +23,7 @@ from monitor.notifiers.attachment import Attachments, needed_by
 from monitor.notifiers.courier.client import Courier
 from monitor.notifiers.lane import Health, LaneStats
 from monitor.notifiers.lanes import Lanes
-from monitor.notifiers.notice import OutboxEntry, Outcome, SendResult
+from monitor.notifiers.notice import Notice, OutboxEntry, Outcome, SendResult
 from monitor.notifiers.settings import Channel, open_channel
 from monitor.storage.ledger import Ledger, connect
 from monitor.storage.ledger.records import DeliveryTried, MessageDone, Record
@@ -52,6 +52,8 @@ class Deliveries:
         self.gate: Callable[[OutboxEntry], bool] = lambda entry: True
         """Whether a message may go to its lane now; one that may not is handed in by ``release``."""
         self._on_dead = on_dead
+        self.link: Callable[[Notice], str] = lambda notice: ""
+        """Where a message's reader can acknowledge. To be set before ``start``."""
         self._courier = Courier()
         self.attachments = Attachments(ledger.path.parent / "attachments")
         self._sweeping: asyncio.Task[None] | None = None
@@ -72,6 +74,7 @@ class Deliveries:
             daemon.zone,
             self._health,
             self.attachments,
+            self.link,
         )
         await self._lanes.configure(channels)
         self._sweeping = asyncio.create_task(self._sweep(), name="attachments")

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from monitor.alerts.tokens import Tokens
 from monitor.cli import main
 from monitor.control.wire import ControlError
+from monitor.model import IncidentId, WallMs
 from monitor.simulate.city import city
 from tests.config_support import DEVICE, written
 from tests.daemon_support import CONFIG, KEY, RULES, House, Street
@@ -42,6 +44,7 @@ async def test_on_call_explains_silences_acknowledges_notes_and_resolves(
     values = {"level": "info", "more": "", "channels": '["phone"]'}
     url = "json://127.0.0.1:9/{{key}}"  # nobody listens: messages stay in the outbox
     text = CONFIG.format(port=street.port, url=url.format(), key=KEY, **values) + RULES + LEVEL
+    text = text.replace("[daemon]", '[daemon]\nbase_url = "https://camwatch.example.org"', 1)
     house = House(tmp_path, {KEY: "sesame"})
     house.furnish(street.devices, text)
     camera = next(d for d in street.devices if d.kind == "camera" and not d.key_site)
@@ -67,9 +70,16 @@ async def test_on_call_explains_silences_acknowledges_notes_and_resolves(
             "#1 acknowledged by 王工 until "
         )
         assert "acknowledged by 王工 until" in await run("explain", camera.name)
+        token = Tokens.of_file(tmp_path / "state" / "link.key").issue(IncidentId(1), WallMs(1 << 50))
+        assert await house.ask("redeem", token=token) == {"incident": 1}
+        with pytest.raises(ControlError, match="used already"):
+            await house.ask("redeem", token=token)
+        assert "acknowledged by link" in await run("explain", camera.name)
         await run("note", "1", "已到现场", "--by", "王工")
-        await run("cause", "1", "光纤被挖断", "--by", "王工")
         assert await run("resolve", "1", "已熔接", "--by", "王工") == "#1 resolved by 王工\n"
+        await run("cause", "1", "光纤被挖断", "--by", "王工")  # often known only when it is over
+        with pytest.raises(ControlError, match="no incident #7"):
+            await house.ask("note", incident=7, author="x", text="y")
         with pytest.raises(ControlError, match="no open incident #1"):
             await house.ask("ack", incident=1, author="x")
         with pytest.raises(ControlError, match="an author is needed"):
@@ -84,8 +94,8 @@ async def test_on_call_explains_silences_acknowledges_notes_and_resolves(
     assert rows == [
         ("acknowledged", "王工", ""),
         ("note", "王工", "已到现场"),
-        ("cause", "王工", "光纤被挖断"),
         ("resolved by hand", "王工", "已熔接"),
+        ("cause", "王工", "光纤被挖断"),
     ]
 
 

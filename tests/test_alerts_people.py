@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from monitor.alerts.desk import UnknownIncident
 from monitor.alerts.tokens import TokenError, Tokens
-from monitor.model import IncidentId, WallMs
-from monitor.notifiers.notice import NoticeKind
+from monitor.config.daemon import DaemonSettings
+from monitor.links import Links
+from monitor.model import IncidentId, Severity, WallMs
+from monitor.notifiers.notice import Notice, NoticeKind
+from monitor.notifiers.render import render
+from monitor.notifiers.schemes import Form
+from monitor.storage.ledger import commit
+from monitor.storage.ledger.records import LinksForgotten, LinkUsed
+from monitor.storage.ledger.writer import open_ledger
+from monitor.words import Language
 from tests.core_support import kinds, policy_of, route, told, town
 
 OPENED, CHANGED, REPEATED, RESOLVED = (
@@ -54,7 +65,7 @@ def test_notes_and_causes_are_in_the_story_with_their_author():
     assert rows == [("note", "王工", "已到现场"), ("cause", "王工", "光纤被挖断")]
 
 
-@pytest.mark.parametrize("act", ["acknowledge", "resolve", "note"])
+@pytest.mark.parametrize("act", ["acknowledge", "resolve"])
 def test_an_incident_that_is_not_open_is_refused(act):
     world = town()
     now = world.clock.now()
@@ -62,7 +73,6 @@ def test_an_incident_that_is_not_open_is_refused(act):
     calls = {
         "acknowledge": lambda: desk.acknowledge(7, "王工", now),
         "resolve": lambda: desk.resolve(7, "王工", "", now),
-        "note": lambda: desk.note(7, "note", "王工", "x", now),
     }
     with pytest.raises(UnknownIncident, match="#7"):
         calls[act]()
@@ -193,6 +203,34 @@ def test_no_bit_of_a_link_can_be_changed():
 def test_a_link_of_another_camwatch_is_refused():
     with pytest.raises(TokenError, match="not made by us"):
         Tokens(b"a" * 32).redeem(Tokens(b"b" * 32).issue(IncidentId(1), LATER), NOW)
+
+
+def test_a_used_link_is_not_good_again_after_a_restart(tmp_path: Path):
+    settings = DaemonSettings(base_url="https://camwatch.example.org/", state_dir=tmp_path)
+    with closing(open_ledger(tmp_path / "ledger.db")) as db:
+        notice = Notice(OPENED, Severity.MAJOR, "device_down", "cam", NOW, incident=IncidentId(412))
+        link = Links(settings, db).of(notice)
+        base, _, token = link.rpartition("/")
+        assert base == "https://camwatch.example.org/ack"
+        used = Links(settings, db).read(token, NOW)
+        commit(db, [LinkUsed(used.nonce, used.ends)])
+        with pytest.raises(TokenError, match="used already"):
+            Links(settings, db).read(token, NOW)
+        commit(db, [LinksForgotten(used.ends)])
+        assert db.execute("SELECT count(*) FROM link_used").fetchone() == (0,)
+
+
+def test_links_go_with_what_asks_for_somebody_and_where_there_is_room(tmp_path: Path):
+    with closing(open_ledger(tmp_path / "ledger.db")) as db:
+        links = Links(DaemonSettings(base_url="http://10.0.0.1/camwatch", state_dir=tmp_path), db)
+        none = Links(DaemonSettings(state_dir=tmp_path), db)
+    notice = Notice(OPENED, Severity.MAJOR, "device_down", "cam", NOW, incident=IncidentId(412))
+    assert none.of(notice) == ""
+    assert links.of(replace(notice, acked_by="王工")) == links.of(replace(notice, kind=RESOLVED)) == ""
+    link = links.of(notice)
+    zone = ZoneInfo("Asia/Shanghai")
+    assert f"确认受理：{link}" in render(notice, Language.ZH_CN, Form.PHONE, zone, link=link).body
+    assert link not in render(notice, Language.ZH_CN, Form.SMS, zone, link=link).body
 
 
 def test_the_key_is_made_once_whole_and_for_us_alone(tmp_path: Path):

@@ -7,10 +7,10 @@ them and when.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from monitor.alerts.books import alert_record, incident_record, silence_record
 from monitor.alerts.facts import FleetView, title_of
 from monitor.alerts.grouping import Index, group_of, swallowed_by
 from monitor.alerts.incident import Alert, Fingerprint, Incident, Pace
@@ -23,7 +23,7 @@ from monitor.alerts.telling import Teller
 from monitor.model import IncidentId, Instant, MonoMs, Tags, WallMs
 from monitor.notifiers.notice import OutboxEntry
 from monitor.rules.base import Rate, Signal
-from monitor.storage.ledger.records import AlertSaved, IncidentEvent, IncidentSaved, SilenceSaved
+from monitor.storage.ledger.records import IncidentEvent, Record
 
 
 @dataclass(slots=True)
@@ -184,7 +184,7 @@ class Desk:
         incident.joined_last = now.mono
         self._touched.setdefault(incident.id, False)
         self._index.add_alert(alert, incident)
-        self._out.records.append(_alert_record(alert, incident.id))
+        self._out.records.append(alert_record(alert, incident.id))
 
     def _open(self, alert: Alert, group: str, routing: Routing | None, now: Instant) -> Incident:
         incident = Incident(
@@ -229,7 +229,7 @@ class Desk:
         the same case."""
         for other in swallowed_by(incident, self.incidents.values()):
             for alert in other.open_alerts():
-                self._out.records.append(_alert_record(replace(alert, until=now.wall), other.id))
+                self._out.records.append(alert_record(replace(alert, until=now.wall), other.id))
                 self._index.remove_alert(alert, other)
                 self._add(incident, alert, now)
                 incident.severity = max(incident.severity, alert.severity)
@@ -258,7 +258,7 @@ class Desk:
         alert = incident.alerts[fingerprint]
         incident.end(alert, now.wall)
         self._index.remove_alert(alert, incident)
-        self._out.records.append(_alert_record(alert, incident.id))
+        self._out.records.append(alert_record(alert, incident.id))
         if not incident.open:
             self._closing[incident.id] = why
             self._close(now)
@@ -297,19 +297,26 @@ class Desk:
     # ---------------------------------------------------------------- people
 
     def acknowledge(
-        self, id_: IncidentId, author: str, now: Instant, until: WallMs | None = None
+        self,
+        id_: IncidentId,
+        author: str,
+        now: Instant,
+        until: WallMs | None = None,
+        proof: Sequence[Record] = (),
     ) -> Incident:
-        """Somebody works on it: no repetition and no escalation, until then or for good."""
+        """Somebody works on it: no repetition and no escalation, until then or for good. ``proof`` is booked
+        with it."""
         incident = self._incident(id_)
         incident.acked_at, incident.acked_by, incident.ack_until = now.wall, author, until
         self._save(incident)
         self._event(id_, now, "acknowledged", author)
+        self._out.records.extend(proof)
         self.teller.schedule(incident, 0, now)
         return incident
 
     def note(self, id_: IncidentId, kind: str, author: str, text: str, now: Instant) -> None:
-        """Something for the record: a ``note``, or the ``cause`` that was found."""
-        self._incident(id_)
+        """Something for the record of any incident, also one that is over: a ``note``, or the ``cause`` that
+        was found."""
         self._event(id_, now, kind, author, text)
 
     def resolve(self, id_: IncidentId, author: str, text: str, now: Instant) -> None:
@@ -324,7 +331,7 @@ class Desk:
             incident.end(alert, now.wall)
             self._restless.drop(alert.fingerprint)
             self._index.remove_alert(alert, incident)
-            self._out.records.append(_alert_record(alert, incident.id))
+            self._out.records.append(alert_record(alert, incident.id))
         self._closing.pop(id_, None)
         self._resolve(incident, now, f"by {author}")
 
@@ -344,16 +351,7 @@ class Desk:
         """Begin, change or end a silence."""
         self.teller.gate.silences[silence.id] = silence
         self.teller.gate.changed()
-        self._out.records.append(
-            SilenceSaved(
-                silence.id,
-                json.dumps(silence.match.source, ensure_ascii=False),
-                silence.author,
-                silence.reason,
-                silence.begins,
-                silence.ends,
-            )
-        )
+        self._out.records.append(silence_record(silence))
 
     def _incident(self, id_: IncidentId) -> Incident:
         incident = self.incidents.get(id_)
@@ -364,41 +362,7 @@ class Desk:
     # ---------------------------------------------------------------- books
 
     def _save(self, incident: Incident) -> None:
-        self._out.records.append(
-            IncidentSaved(
-                incident.id,
-                incident.opened,
-                incident.since,
-                incident.resolved,
-                incident.cause,
-                int(incident.severity),
-                incident.subject,
-                incident.place,
-                incident.group,
-                incident.receivers,
-                incident.acked_at,
-                incident.acked_by,
-                incident.ack_until,
-                incident.level.name if incident.level is not None else "",
-            )
-        )
+        self._out.records.append(incident_record(incident))
 
     def _event(self, id_: IncidentId, now: Instant, kind: str, author: str = "", text: str = "") -> None:
         self._out.records.append(IncidentEvent(id_, now.wall, kind, author, text))
-
-
-def _alert_record(alert: Alert, incident: IncidentId) -> AlertSaved:
-    return AlertSaved(
-        incident,
-        alert.fingerprint.rule,
-        json.dumps(alert.fingerprint.key, ensure_ascii=False),
-        alert.since,
-        alert.until,
-        alert.cause,
-        int(alert.severity),
-        json.dumps(alert.labels, ensure_ascii=False),
-        alert.subject,
-        alert.place,
-        alert.device,
-        alert.detail,
-    )

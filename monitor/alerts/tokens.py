@@ -1,7 +1,7 @@
 """One-use links: acknowledge from the phone, without a password.
 
-A token names an incident, an action and an end, and is signed (HMAC-SHA-256) with a key that never leaves the
-state directory; a used one is remembered until it would have ended anyway.
+A token names an incident and an end, and is signed (HMAC-SHA-256) with a key that never leaves the state
+directory; a used one is remembered, in the ledger too, until it would have ended anyway.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import hashlib
 import hmac
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from monitor.model import IncidentId, WallMs
 
@@ -20,6 +21,14 @@ _BODY = struct.Struct("!BQQ8s")
 _SIGNATURE = 16
 _KEY = 32
 _VERSION = 1
+
+
+class Used(NamedTuple):
+    """A token that was redeemed."""
+
+    incident: IncidentId
+    nonce: bytes
+    ends: WallMs
 
 
 class TokenError(Exception):
@@ -53,23 +62,36 @@ class Tokens:
         body = _BODY.pack(_VERSION, incident, ends, self._nonce())
         return base64.urlsafe_b64encode(body + self._sign(body)).decode().rstrip("=")
 
-    def redeem(self, token: str, now: WallMs) -> IncidentId:
-        """The incident that the token is for. Each token is good once."""
+    def take_up(self, used: Mapping[bytes, WallMs]) -> None:
+        """What earlier runs have seen redeemed: nonce and end."""
+        self._used.update(used)
+
+    def read(self, token: str, now: WallMs) -> Used:
+        """What the token is for, if it is good; it stays so until ``use``."""
         try:
             data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
             body, signature = data[: _BODY.size], data[_BODY.size :]
-            version, incident, ends, _ = _BODY.unpack(body)
+            version, incident, ends, nonce = _BODY.unpack(body)
         except (ValueError, struct.error):
             raise TokenError("this link is damaged") from None
         if version != _VERSION or not hmac.compare_digest(signature, self._sign(body)):
             raise TokenError("this link was not made by us")
-        self._used = {used: until for used, until in self._used.items() if until > now}
         if ends <= now:
             raise TokenError("this link has expired")
-        if body in self._used:
+        if nonce in self._used:
             raise TokenError("this link has been used already")
-        self._used[body] = WallMs(ends)
-        return IncidentId(incident)
+        return Used(IncidentId(incident), nonce, WallMs(ends))
+
+    def use(self, used: Used, now: WallMs) -> None:
+        """From now on the token is worth nothing."""
+        self._used = {nonce: ends for nonce, ends in self._used.items() if ends > now}
+        self._used[used.nonce] = used.ends
+
+    def redeem(self, token: str, now: WallMs) -> IncidentId:
+        """The incident that the token is for. Each token is good once."""
+        used = self.read(token, now)
+        self.use(used, now)
+        return used.incident
 
     def _sign(self, body: bytes) -> bytes:
         return hmac.new(self._key, body, hashlib.sha256).digest()[:_SIGNATURE]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
@@ -37,6 +38,12 @@ class LogSettings(Section):
     """The least important line that is still written."""
 
 
+def _https_or_http(url: str) -> str:
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        raise ValueError("written https://HOST or https://HOST/PATH")
+    return url
+
+
 class DaemonSettings(Section):
     """The daemon as a whole."""
 
@@ -48,6 +55,9 @@ class DaemonSettings(Section):
     """Where the ledger and the sink's spool are kept."""
     run_dir: Path = Path("/run/camwatch")
     """Where the control socket is, through which ``camwatch status`` asks the daemon."""
+    base_url: Annotated[str, AfterValidator(_https_or_http)] = ""
+    """Where phones reach the page that acknowledges incidents, for example https://camwatch.example.org. With
+    it, messages carry a signed link that is good once, for a day."""
     log: LogSettings = LogSettings()
     """The daemon's log."""
     uplink: UplinkSettings = UplinkSettings()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from monitor.alerts.desk import Desk, UnknownIncident
 from monitor.alerts.suppress import Silence
+from monitor.alerts.tokens import TokenError
 from monitor.control.server import Handler
 from monitor.control.wire import ControlError
 from monitor.model import IncidentId, Instant, WallMs
 from monitor.select import Selector
+from monitor.storage.ledger import connect
+from monitor.storage.ledger.records import LinksForgotten, LinkUsed
 
 if TYPE_CHECKING:
     from monitor.daemon import Daemon
@@ -28,6 +33,7 @@ class IncidentCommands:
     def handlers(self) -> dict[str, Handler]:
         return {
             "ack": self._ack,
+            "redeem": self._redeem,
             "resolve": self._resolve,
             "note": self._note,
             "silences": self._silences,
@@ -46,6 +52,19 @@ class IncidentCommands:
 
         return {"incident": id_, "until": self._do(act)}
 
+    async def _redeem(self, arguments: dict[str, Any]) -> Any:
+        """Acknowledge by the one-use link of a message: its token is all that the person has to show."""
+        links, now = self._daemon.links, self._daemon.clock.now().wall
+        author = str(arguments.get("author", "")).strip()[:_AUTHOR] or "link"
+        try:
+            used = links.read(str(arguments.get("token", "")), now)
+        except TokenError as error:
+            raise ControlError(str(error)) from error
+        proof = (LinksForgotten(now), LinkUsed(used.nonce, used.ends))
+        self._do(lambda desk, at: desk.acknowledge(used.incident, author, at, proof=proof))
+        links.use(used, now)
+        return {"incident": used.incident}
+
     async def _resolve(self, arguments: dict[str, Any]) -> Any:
         id_, author, text = _incident(arguments), _author(arguments), _text(arguments)
         self._do(lambda desk, now: desk.resolve(id_, author, text, now))
@@ -56,8 +75,15 @@ class IncidentCommands:
         kind = str(arguments.get("kind", "note"))
         if kind not in ("note", "cause") or not text:
             raise ControlError("give a note or a cause, in words")
+        if id_ not in self._daemon.pipeline.desk.incidents and not await asyncio.to_thread(self._booked, id_):
+            raise ControlError(f"no incident #{id_}")
         self._do(lambda desk, now: desk.note(id_, kind, author, text, now))
         return {"incident": id_}
+
+    def _booked(self, id_: IncidentId) -> bool:
+        """Causes are often found when the incident is long over."""
+        with contextlib.closing(connect(self._daemon.ledger.path, read_only=True)) as db:
+            return db.execute("SELECT 1 FROM incident WHERE id=?", (id_,)).fetchone() is not None
 
     # ---------------------------------------------------------------- silences
 

@@ -32,7 +32,9 @@ class Lanes:
         zone: tzinfo,
         on_health: Callable[[Health], None],
         attachments: Attachments,
+        link: Callable[[Notice], str] = lambda notice: "",
     ) -> None:
+        """``link``: where the reader of a message can acknowledge; empty for none."""
         self._sender = sender
         self._books = books
         self._clock = clock
@@ -41,6 +43,7 @@ class Lanes:
         self._zone = zone
         self._on_health = on_health
         self._attachments = attachments
+        self._link = link
         self._lanes: dict[str, Lane] = {}
 
     async def configure(self, channels: Iterable[Channel]) -> None:
@@ -86,6 +89,6 @@ class Lanes:
         def words(notice: Notice) -> Rendered:
             language = channel.settings.language or self._language
             files = self._attachments.of(notice.attachments) if channel.takes_attachments else ()
-            return render(notice, language, channel.form, self._zone, files)
+            return render(notice, language, channel.form, self._zone, files, self._link(notice))
 
         return Lane(channel, self._sender, words, self._books, self._clock, self._rng, self._on_health)

@@ -52,15 +52,22 @@ class Rendered:
 
 
 def render(
-    notice: Notice, language: Language, form: Form, zone: tzinfo, files: tuple[Enclosed, ...] = ()
+    notice: Notice,
+    language: Language,
+    form: Form,
+    zone: tzinfo,
+    files: tuple[Enclosed, ...] = (),
+    link: str = "",
 ) -> Rendered:
     """Never raises: a notice that cannot be worded as it should still goes out, plainly. ``files``: those of
-    its attachments that go along."""
+    its attachments that go along. ``link``: where to acknowledge; too long for a short message."""
     try:
         vocabulary = words(language)
         if form is Form.SMS:
             return Rendered("", _sms(vocabulary, notice, zone), files)
         lines = [*_lines(vocabulary, notice, form, zone), *_attachments(vocabulary, notice, files)]
+        if link:
+            lines.append(vocabulary.text("Acknowledge: {link}", link=link))
         return Rendered(_title(vocabulary, notice), "\n".join(lines), files)
     except Exception:  # whatever is wrong with a text or a catalogue, somebody must be told
         return replace(plain(notice), files=files)

@@ -228,6 +228,31 @@ class SilenceSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkUsed:
+    """A one-use link was opened: it is not to be good again before it ends of itself."""
+
+    nonce: bytes
+    ends: WallMs
+
+    sql = "INSERT OR IGNORE INTO link_used (nonce, ends) VALUES (?,?)"
+
+    def values(self) -> tuple[Any, ...]:
+        return self.nonce, self.ends
+
+
+@dataclass(frozen=True, slots=True)
+class LinksForgotten:
+    """Used links that have ended by ``at`` need not be known any more."""
+
+    at: WallMs
+
+    sql = "DELETE FROM link_used WHERE ends <= ?"
+
+    def values(self) -> tuple[Any, ...]:
+        return (self.at,)
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryTried:
     """One attempt at one message, with what came back."""
 

@@ -96,6 +96,9 @@ STEPS = (
         outcome TEXT NOT NULL DEFAULT '', judged INTEGER, PRIMARY KEY (device, at)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE link_used (nonce BLOB PRIMARY KEY, ends INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(STEPS)
