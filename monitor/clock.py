@@ -17,13 +17,12 @@ class SystemClock:
 
     ``wall`` never decreases: when the machine's clock is set back, it creeps on at a thousandth of its
     pace (so that order is kept) until the machine has caught up, and each second of the calendar is booked
-    once, as first seen. Timers use ``mono`` and do not notice. ``step_ms`` tells of such settings.
+    once, as first seen. Timers use ``mono`` and do not notice. ``set_ms`` tells of such settings.
     """
 
     def __init__(self) -> None:
         wall, mono = time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000
         self._high, self._high_mono = wall, mono
-        self._offset = wall - mono
 
     def now(self) -> Instant:
         wall, mono = time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000
@@ -33,11 +32,14 @@ class SystemClock:
         self._high, self._high_mono = wall, mono
         return Instant(WallMs(wall), MonoMs(mono))
 
-    def step_ms(self) -> int:
-        """How far the machine's clock was set since the last call: positive is forward."""
-        offset = (time.time_ns() - time.monotonic_ns()) // 1_000_000
-        step, self._offset = offset - self._offset, offset
-        return step
+    def set_ms(self) -> int:
+        """The machine's clock less its time since it was started: changes only when the clock is set."""
+        return (time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1_000_000
+
+    def slept_ms(self) -> int:
+        """How long the machine has slept (been suspended) since it was started."""
+        awake = time.monotonic_ns()
+        return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - awake) // 1_000_000
 
 
 class ManualClock:

@@ -33,6 +33,7 @@ from monitor.deliveries import Deliveries, open_channels
 from monitor.export import Exporter
 from monitor.forecaster import Forecaster
 from monitor.guard.guardian import Guardian
+from monitor.lapse import LIMIT_MS, Presence
 from monitor.learned import Learned
 from monitor.links import Links
 from monitor.model import DeviceId, Instant, Result, Target, WallMs
@@ -62,8 +63,6 @@ _ALIVE_S = 5.0
 _EXCLUSIONS_EVERY_S = 10.0
 _STOP_S = 2.0
 """At the end: what sends under way get, and what the disk gets."""
-_STEP_MS = 5000
-"""A change of the machine's clock beyond this is a step, not a correction."""
 
 
 @dataclass(slots=True)
@@ -72,8 +71,6 @@ class Health:
 
     loop_lag_ms: float = 0.0
     task_failures: int = 0
-    clock_step_ms: int = 0
-    clock_step_at: Instant | None = None
     ticked: int = 0
     measured: int = 0
     """When the daemon last looked, and a sweep last brought results: on the clock of timers."""
@@ -128,6 +125,7 @@ class Daemon:
         self.exporter = Exporter(self)
         self._learned = Learned(self)
         self.signs = SignKeeper(self)
+        self.presence = Presence(clock, self._time_lost, self._own)
         self.attendant = Attendant(self, self.notifier)
         self._guardian = Guardian(self, standby_of)
         self.deliveries.gate = self._guardian.admit
@@ -228,7 +226,7 @@ class Daemon:
     # ---------------------------------------------------------------- the way of the data
 
     def _on_results(self, results: list[Result]) -> None:
-        now = self.clock.now()
+        now = self.presence.now()
         self.health.measured = now.mono
         self.sink.write_results(results)
         self.signs.on_results(results)
@@ -266,12 +264,14 @@ class Daemon:
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + _TICK_S
+            now = self.presence.now()
             self.checks.start_rounds()
-            now = self.clock.now()
             self.health.ticked = now.mono
             self.carry(self.pipeline.on_tick(now))
             await asyncio.sleep(max(0.0, due - loop.time()))
-            self.health.loop_lag_ms = max(self.health.loop_lag_ms * 0.95, (loop.time() - due) * 1000)
+            late_ms = (loop.time() - due) * 1000
+            if late_ms < LIMIT_MS:  # else we were stopped, which is told as such
+                self.health.loop_lag_ms = max(self.health.loop_lag_ms * 0.95, late_ms)
 
     def _watch_sight(self) -> None:
         if self._sight_task is not None:
@@ -286,7 +286,7 @@ class Daemon:
         return [Target(device, ip) for device, ip in found if ip is not None]
 
     def _on_sight(self, carrier: bool, results: Sequence[Result]) -> None:
-        now = self.clock.now()
+        now = self.presence.now()
         self.uplink.observe_carrier(carrier, now)
         self.pipeline.on_references(results, now)
 
@@ -296,8 +296,8 @@ class Daemon:
         last = self.clock.now()
         while True:
             await asyncio.sleep(1.0)
-            now = self.clock.now()
-            self._watch_clock(last, now)
+            now = self.presence.now()
+            self.presence.tell(now)
             self._own("ledger", self.ledger.trouble(), now)
             self._own("sink", self.sink.trouble(), now)
             self.deliveries.watch_ledger()
@@ -310,16 +310,11 @@ class Daemon:
     def _own(self, name: str, trouble: str, now: Instant) -> None:
         self.pipeline.own_trouble(name, bool(trouble), now.wall, now, trouble)
 
-    def _watch_clock(self, last: Instant, now: Instant) -> None:
-        step = self.clock.step_ms()
-        if abs(step) >= _STEP_MS:
-            self.health.clock_step_ms, self.health.clock_step_at = step, now
-            log.warning("the machine's clock was set", by_s=step / 1000)
-            if step > 0:
-                self.carry(self.pipeline.time_lost(last.wall, now))
-        at = self.health.clock_step_at
-        recent = at is not None and now.mono - at.mono < max(60_000, -self.health.clock_step_ms)
-        self._own("clock", f"{self.health.clock_step_ms / 1000:+.0f} s" if recent else "", now)
+    def _time_lost(self, since: WallMs, now: Instant) -> None:
+        """Nobody measured between ``since`` and now; nor could any part of us show that it is alive."""
+        self.health.ticked = self.health.measured = now.mono
+        self._guardian.woke(now.mono)
+        self.carry(self.pipeline.time_lost(since, now))
 
     def _on_channel_health(self, channel: str, failing: bool, detail: str) -> None:
         now = self.clock.now()

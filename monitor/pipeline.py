@@ -186,7 +186,7 @@ class Pipeline:
         return None
 
     def time_lost(self, since: WallMs, now: Instant) -> Step:
-        """Nobody measured between ``since`` and now (the machine slept, its clock was set forward)."""
+        """Nobody measured between ``since`` and now (we stood still, the clock was set forward)."""
         changes = self.states.forget_all(since, Reason.OWN_LOSS, now)
         self.desk.on_signals(self.book.on_changes(changes, now), now)
         return self._step(changes)
@@ -274,6 +274,7 @@ OWN_TROUBLES = {
     "sink": Severity.MAJOR,
     "channel": Severity.MAJOR,
     "clock": Severity.WARNING,
+    "pause": Severity.WARNING,
     "overrun": Severity.WARNING,
     "disk": Severity.MAJOR,
     "descriptors": Severity.MAJOR,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,7 @@ def snapshot(daemon: Daemon) -> dict[str, Any]:
         "ledger": {"waiting": daemon.ledger.waiting, "trouble": daemon.ledger.trouble()},
         "sink": {"trouble": daemon.sink.trouble()},
         "loop_lag_ms": round(daemon.health.loop_lag_ms, 1),
+        "tasks": len(asyncio.all_tasks()),
         "task_failures": daemon.health.task_failures + daemon.checks.failures,
     }
 

@@ -57,6 +57,12 @@ class Guardian:
             if server is not None:
                 await server.stop()
 
+    def woke(self, now: MonoMs) -> None:
+        """We did not run for a while: the other one's silence meanwhile was our deafness."""
+        self._peer_seen = max(self._peer_seen, now)
+        if self.standby is not None:
+            self.standby.woke(now)
+
     def well(self) -> bool:
         """Whether we can stand for the fleet: nothing stands still, and we see."""
         daemon = self._daemon
@@ -83,7 +89,7 @@ class Guardian:
 
     async def _look(self) -> None:
         while True:
-            daemon, now = self._daemon, self._daemon.clock.now()
+            daemon, now = self._daemon, self._daemon.presence.now()
             seen = selfwatch.sample(
                 daemon.config.daemon.state_dir,
                 lag_ms=daemon.health.loop_lag_ms,

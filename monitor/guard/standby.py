@@ -19,7 +19,8 @@ OVERLAP_MS = 60_000
 
 class Standby:
     def __init__(self, now: MonoMs, dead_after_ms: int) -> None:
-        self._alive_at = now  # as much patience at the start as ever
+        self._alive_at = now
+        self._patient_from = now  # as much patience at the start as ever
         self._dead_after_ms = dead_after_ms
         self._held: deque[tuple[MonoMs, OutboxEntry]] = deque()
         self._ours: set[IncidentId] = set()
@@ -28,6 +29,10 @@ class Standby:
     def peer_alive(self, now: MonoMs) -> None:
         self._alive_at = now
         self.leading = False
+
+    def woke(self, now: MonoMs) -> None:
+        """We could not hear the other for a while: patience begins anew."""
+        self._patient_from = now
 
     def admit(self, entry: OutboxEntry, now: MonoMs) -> bool:
         """Whether to send it now; if not, it is held."""
@@ -41,7 +46,8 @@ class Standby:
 
     def tick(self, now: MonoMs) -> tuple[list[OutboxEntry], list[OutboxEntry]]:
         """Messages to send, and messages to drop, since the other has told them."""
-        if not self.leading and now - self._alive_at >= self._dead_after_ms:
+        silent = now - max(self._alive_at, self._patient_from)
+        if not self.leading and silent >= self._dead_after_ms:
             self.leading = True
         if self.leading:
             released = [entry for _, entry in self._held]

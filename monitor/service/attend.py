@@ -45,7 +45,7 @@ class Attendant:
         every_ms = int(self._notifier.watchdog_s * 1000) // 3
         fed = -every_ms
         while True:
-            now = self._daemon.clock.now().mono
+            now = self._daemon.presence.now().mono
             ill = ailment(self.pulse(now))
             if ill and ill != told:
                 log.error("not well, the watchdog is not fed", why=ill)

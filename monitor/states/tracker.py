@@ -48,6 +48,7 @@ class States:
         self._unmeasured: dict[DeviceId, MonoMs] = {}
         self.blind = False
         self.exclusions = InForce()
+        self._fresh_since = WallMs(0)
         self.reload(devices)
 
     def reload(self, devices: Mapping[DeviceId, Device]) -> None:
@@ -101,7 +102,7 @@ class States:
         changes = Changes()
         for result in results:
             track = self.tracks.get(result.device)
-            if track is None or result.check not in track.device.liveness:
+            if track is None or result.check not in track.device.liveness or result.at < self._fresh_since:
                 continue
             if result.reason is Reason.OK:
                 if result.at > track.last_ok:
@@ -332,8 +333,9 @@ class States:
         self.start(now)
 
     def forget_all(self, since: WallMs, reason: Reason, now: Instant) -> Changes:
-        """A stretch of time was not measured (suspended machine, clock set forward): begin anew."""
+        """A stretch of time was not measured (we stood still, the clock was set forward): begin anew."""
         changes = Changes()
+        self._fresh_since = now.wall  # probes under way then would speak of the time before
         for track in self.tracks.values():
             track.failing = None
             self._forget(track)
