@@ -14,6 +14,7 @@ import structlog
 
 from monitor.collectors import collector_class
 from monitor.collectors.base import CheckSettings, Collector, Env
+from monitor.collectors.credentials import Account, HasAccounts
 from monitor.model import Device, DeviceId, Reason, Result, Target
 from monitor.resolve import Resolver
 from monitor.schedule import Round, Schedule
@@ -134,6 +135,19 @@ class Checks:
                 detail = f"{device.address} does not resolve"
                 unresolved.append(Result(id_, round_.check, now, Reason.RESOLVE, (), detail))
         return targets, unresolved
+
+    def accounts(self) -> list[Account]:
+        """How the accounts of all collectors stand."""
+        return [
+            account
+            for collector in self._collectors.values()
+            if isinstance(collector, HasAccounts)
+            for account in collector.accounts()
+        ]
+
+    def collector(self, check: str) -> Collector | None:
+        """The collector at work for ``check``."""
+        return self._collectors.get(check)
 
     def timing(self, check: str) -> dict[str, float]:
         """How long the last rounds of the check took, in seconds."""

@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 
 from monitor import __version__
+from monitor.accounts import AccountWatch
 from monitor.alerts.desk import Desk
 from monitor.books.read import exclusions_of
 from monitor.checks import Checks
@@ -33,6 +34,7 @@ from monitor.deliveries import Deliveries, open_channels
 from monitor.export import Exporter
 from monitor.forecaster import Forecaster
 from monitor.guard.guardian import Guardian
+from monitor.healer import Healer
 from monitor.lapse import LIMIT_MS, Presence
 from monitor.learned import Learned
 from monitor.links import Links
@@ -96,7 +98,7 @@ class Daemon:
         self.clock = clock
         self.sink = sink
         self.health = Health()
-        self._rng = rng
+        self.rng = rng
         self._stopping = asyncio.Event()
         self.ledger = Ledger(config.daemon.state_dir / "ledger.db")
         saved = resume(self.ledger.db)
@@ -127,8 +129,8 @@ class Daemon:
         self.signs = SignKeeper(self)
         self.presence = Presence(clock, self._time_lost, self._own)
         self.attendant = Attendant(self, self.notifier)
-        self._guardian = Guardian(self, standby_of)
-        self.deliveries.gate = self._guardian.admit
+        self.guardian = Guardian(self, standby_of)
+        self.deliveries.gate = self.guardian.admit
         self._sight_task: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
         self.started = now
@@ -155,7 +157,9 @@ class Daemon:
                 asyncio.create_task(self._keep(self.signs.run), name="signs"),
                 asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
                 asyncio.create_task(self._keep(Verifier(self).run), name="verify"),
-                asyncio.create_task(self._keep(self._guardian.run), name="guard"),
+                asyncio.create_task(self._keep(self.guardian.run), name="guard"),
+                asyncio.create_task(self._keep(AccountWatch(self).run), name="accounts"),
+                asyncio.create_task(self._keep(Healer(self).run), name="remedies"),
                 asyncio.create_task(self.attendant.run(), name="attend"),
             ]
             await self._stopping.wait()
@@ -185,7 +189,7 @@ class Daemon:
         self.sink.schema_changed(config.schema)
         self.sink.devices_changed(config.inventory.devices)
         await self.sink.start()
-        self._eyes = await open_eyes(Env(self.clock, self._rng))
+        self._eyes = await open_eyes(Env(self.clock, self.rng))
         self.uplink.has_references = bool(self._references) and self._eyes is not None
         fresh = await self.checks.prepare(config.checks)
         self.checks.configure(config.checks, config.inventory.devices, fresh)
@@ -313,7 +317,7 @@ class Daemon:
     def _time_lost(self, since: WallMs, now: Instant) -> None:
         """Nobody measured between ``since`` and now; nor could any part of us show that it is alive."""
         self.health.ticked = self.health.measured = now.mono
-        self._guardian.woke(now.mono)
+        self.guardian.woke(now.mono)
         self.carry(self.pipeline.time_lost(since, now))
 
     def _on_channel_health(self, channel: str, failing: bool, detail: str) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from monitor.ladder import Rung, rung_of
 from monitor.model import Device, DeviceId, State, WallMs
 from monitor.states import States
+
+_TELLING = (Rung.NO_SERVICE, Rung.WRONG_PASSWORD, Rung.BUSY, Rung.NO_VIDEO)
 
 
 class Fleet:
@@ -21,7 +24,10 @@ class Fleet:
         track = self._states.tracks.get(id_)
         if track is None:
             return State.UNKNOWN, WallMs(0), ""
-        return track.state, track.since, track.reason.value
+        # "No answer" says little where the network answers and the camera does not.
+        stands = rung_of(track) if track.state is State.DOWN else Rung.NO_NETWORK
+        told = stands.value if stands in _TELLING else track.reason.value
+        return track.state, track.since, told
 
     def behind(self, id_: DeviceId) -> list[DeviceId]:
         """The devices that are unreachable because this one is off line."""

@@ -19,6 +19,7 @@ from monitor.alerts.suppress import Silence
 from monitor.books.exclusion import Exclusion
 from monitor.books.forecast import Forecast
 from monitor.fleet import Fleet
+from monitor.ladder import Findings, Ladder
 from monitor.model import (
     Device,
     DeviceId,
@@ -89,6 +90,7 @@ class Pipeline:
         self.states.exclude(now.wall)
         self.fleet = Fleet(self.states)
         self.tally = Tally(self.states)
+        self.ladder = Ladder(self.states)
         self.desk = Desk(
             plan.policy,
             self.fleet,
@@ -139,10 +141,16 @@ class Pipeline:
         changes = self.states.apply(results, now)
         signals = self.book.on_changes(changes, now)
         signals += self.book.on_results(results, now)
+        signals += self._climb(Findings() if self.states.blind else self.ladder.apply(results), changes, now)
         self.desk.on_signals(signals, now)
         if signals:
             self.desk.on_tick(now)
         return self._step(changes)
+
+    def _climb(self, found: Findings, changes: Changes, now: Instant) -> list[Signal]:
+        """What the ladder has found: faults for the rules, and what it wants asked again."""
+        changes.rechecks |= found.rechecks
+        return self.book.on_faults(found.changes, now)
 
     def on_references(self, results: Sequence[Result], now: Instant) -> None:
         self.uplink.observe(results, now)
@@ -168,6 +176,7 @@ class Pipeline:
         if changes is None:
             changes = self.states.tick(now)
         self.desk.on_signals(self.book.on_changes(changes, now), now)
+        self.desk.on_signals(self._climb(self.ladder.tick(), changes, now), now)
         self.desk.on_signals(self.book.on_tick(now), now)
         self.desk.on_tick(now)
         return self._step(changes)
@@ -177,6 +186,7 @@ class Pipeline:
         sight, since = self.uplink.judge(now)
         if sight is Sight.BLIND and not self.states.blind:
             changes = self.states.lose_sight(since, now)
+            self.ladder.forget_failures()
             self.own_trouble("blind", True, since, now)
             return changes
         if sight is Sight.CLEAR:
@@ -188,6 +198,7 @@ class Pipeline:
     def time_lost(self, since: WallMs, now: Instant) -> Step:
         """Nobody measured between ``since`` and now (we stood still, the clock was set forward)."""
         changes = self.states.forget_all(since, Reason.OWN_LOSS, now)
+        self.ladder.forget_failures()
         self.desk.on_signals(self.book.on_changes(changes, now), now)
         return self._step(changes)
 
@@ -221,9 +232,13 @@ class Pipeline:
         )
         self.desk.on_signals([signal], now)
 
+    def own_subjects(self, name: str) -> list[str]:
+        """The parts that are in the trouble of that name now."""
+        return [subject for rule, key in self._own if rule == OWN + name for _, subject in key]
+
     def idle_until(self, now: Instant) -> MonoMs | None:
         """Unless results come, nothing happens before then (``None``: ever): for replays."""
-        if self.states.undecided or self.states.blind or self.book.busy():
+        if self.states.undecided or self.states.blind or self.book.busy() or self.ladder.waiting:
             return now.mono
         dues = [due for due in (self.desk.idle_until(), self._next_exclusion(now)) if due is not None]
         return min(dues, default=None)
@@ -247,11 +262,13 @@ class Pipeline:
         self.states.settings, self.states.uplink = plan.states, uplink
         self.states.reload(plan.devices)
         self.states.start(now)
+        self.ladder.reload(plan.devices)
         self.tally = Tally(self.states)
         self.desk.reload(plan.policy, now)
         self._new_book(self.book)
         self.desk.end_rules_except([*self.book.rules, *(OWN + name for name in OWN_TROUBLES)], now)
         self.desk.on_signals(_final(self.book.restore(self.desk.firing())), now)
+        self.desk.on_signals(self.book.on_faults(self.ladder.current(), now), now)
         return self._step(Changes(), records)
 
     def _step(self, changes: Changes, records: list[Record] | None = None) -> Step:
@@ -284,6 +301,7 @@ OWN_TROUBLES = {
     "task": Severity.WARNING,
     "heartbeat": Severity.WARNING,
     "peer": Severity.CRITICAL,
+    "credential": Severity.MAJOR,
 }
 """What can be wrong with Camwatch itself, and how grave that is."""
 

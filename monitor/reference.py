@@ -34,6 +34,7 @@ from monitor.inventory.columns import KIND_WORDS, SYNONYMS
 from monitor.inventory.inline import DeviceSettings, SiteSettings
 from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings, ReceiverSettings
+from monitor.remedies import RemedySettings
 from monitor.rules import RULES, rule_class
 from monitor.secrets import SecretRef
 from monitor.select import LABELS, Selector
@@ -135,6 +136,7 @@ def _parts() -> Iterator[str]:
     yield from _section("[traps]", TrapSettings)
     yield from _section("[health]", HealthSettings)
     yield from _section("[contract]", ContractSettings)
+    yield from _section("[remedies]", RemedySettings)
 
 
 def _kind_words() -> str:

@@ -19,6 +19,8 @@ from pydantic import Field
 from monitor.clock import Clock
 from monitor.collectors.http1 import WireError
 from monitor.model import Device, DeviceId, Target, WallMs
+from monitor.secrets import SecretRef
+from monitor.select import DeviceSelector
 from monitor.settings import Duration, Section
 
 _HOUR_MS = 3_600_000
@@ -52,18 +54,51 @@ class Step(StrEnum):
     NOT_CURED = "not_cured"
 
 
+class ActionSettings(Section):
+    """What an alert that does not end by itself asks for. Several of one rule are taken in turn, each after
+    its own time."""
+
+    rule: str
+    """The rule whose alerts ask for it."""
+    action: Action
+    """``reboot`` by ONVIF, with the account of ``[checks.onvif]``; or ``poe_cycle`` by SNMP, at the port that
+    the device's tag ``poe_port`` names (``group.port``, as ``1.7``) of its first parent."""
+    after: Duration = 600.0
+    """How long the alert must have lasted."""
+    match: DeviceSelector = Field(default_factory=DeviceSelector)
+    """For which devices."""
+
+
+class PoeSettings(Section):
+    """How switches are asked to take power away and give it back."""
+
+    community: SecretRef | None = None
+    """An SNMP v2c community that may write."""
+    off: Duration = 8.0
+    """How long the power is away."""
+    port: int = Field(default=161, ge=1, le=65535)
+
+
 class RemedySettings(Section):
-    """``[remedies]``"""
+    """Curing from afar. Each step is in the ledger, the request before it is sent; a device under maintenance
+    is left alone; "repaired" is said once a key frame has come."""
 
     mode: Mode = Mode.OFF
+    """``off``; ``dry_run`` writes down what would have been done; ``on``."""
     per_device_per_day: int = Field(default=1, ge=1)
+    """How often one device may be treated within 24 hours."""
     all_per_hour: int = Field(default=10, ge=1)
+    """How many may be treated within an hour."""
     settle: Duration = 60.0
     """How long a device is left alone after the request."""
     patience: Duration = 300.0
     """How long after that a key frame may take to come."""
     again: Duration = 15.0
     """Between two looks for it."""
+    action: tuple[ActionSettings, ...] = ()
+    """``[[remedies.action]]``"""
+    poe: PoeSettings = PoeSettings()
+    """``[remedies.poe]``"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +170,7 @@ class Remedies:
         device = target.device
         if self._settings.mode is Mode.OFF:
             return Step.HELD
-        why = self._held(device, action)
+        why = self.held(device, action)
         if why:
             return await self._note(device, action, Step.HELD, rule, why)
         if self._settings.mode is Mode.DRY_RUN:
@@ -146,7 +181,7 @@ class Remedies:
         finally:
             self._under_way.discard(device.id)
 
-    def _held(self, device: Device, action: Action) -> str:
+    def held(self, device: Device, action: Action) -> str:
         """Why nothing may be done now; empty when it may."""
         now, settings = self._clock.now().wall, self._settings
         self._asked = [(at, id_) for at, id_ in self._asked if at > now - _DAY_MS]

@@ -31,7 +31,7 @@ class OnvifReboot:
     """SystemReboot (ONVIF Core 5.1, section 8.3.8): one request on a fresh connection, never repeated."""
 
     credential_of: Callable[[Device], Credential | None]
-    endpoint: Endpoint
+    endpoint_of: Callable[[Device], Endpoint]
     env: Env
     timeout_s: float = 10.0
 
@@ -40,7 +40,7 @@ class OnvifReboot:
         account = self.credential_of(target.device)
         talk = Talk(
             target.ip,
-            self.endpoint,
+            self.endpoint_of(target.device),
             deadline,
             _MAX_ANSWER,
             Memory(),

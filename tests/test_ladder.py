@@ -1,40 +1,174 @@
-"""The ladder tells apart what "off line" mixes up."""
+"""The ladder tells apart what "off line" mixes up, and blames a device only on evidence."""
 
 from __future__ import annotations
 
 import pytest
 
-from monitor.ladder import Rung, rung
-from monitor.model import DeviceId, Reading, Reason, Result, WallMs
+from monitor.clock import ManualClock
+from monitor.ladder import DeviceFault, FaultChange, Ladder, Look, Rung, rung
+from monitor.model import Device, DeviceId, Kind, Reading, Reason, Result
+from monitor.states import States, StateSettings
+from monitor.uplink import Uplink, UplinkSettings
 
 
-def result(check: str, reason: Reason = Reason.OK, drift: float | None = None) -> Result:
-    readings = () if drift is None else (Reading(f"{check}.clock_drift_s", drift),)
-    return Result(DeviceId("c"), check, WallMs(0), reason, readings)
+def look(check: str, reason: Reason = Reason.OK) -> Look:
+    return Look(check, reason, fails=int(reason is not Reason.OK))
 
 
-ICMP, ONVIF, RTSP = result("icmp"), result("onvif"), result("rtsp")
-SILENT = [result(check, Reason.TIMEOUT) for check in ("icmp", "onvif", "rtsp")]
+ICMP, ONVIF, RTSP = look("icmp"), look("onvif"), look("rtsp")
+SILENT = [look(check, Reason.TIMEOUT) for check in ("icmp", "onvif", "rtsp")]
 
 
 @pytest.mark.parametrize(
-    ("latest", "wanted"),
+    ("latest", "drift", "wanted"),
     [
-        ([], Rung.NOT_MEASURED),
-        ([result("icmp", Reason.OWN_LOSS)], Rung.NOT_MEASURED),
-        (SILENT, Rung.NO_NETWORK),
-        ([result("onvif", Reason.TIMEOUT)], Rung.NO_NETWORK),
-        ([ICMP, *SILENT[1:]], Rung.NO_SERVICE),
-        ([ICMP, result("onvif", Reason.REFUSED), RTSP], Rung.NO_SERVICE),
-        ([result("icmp", Reason.TIMEOUT), ONVIF, RTSP], Rung.SOUND),
-        ([ICMP, ONVIF, result("rtsp", Reason.NO_VIDEO)], Rung.NO_VIDEO),
-        ([ICMP, ONVIF, result("rtsp", Reason.TIMEOUT)], Rung.NO_VIDEO),
-        ([ICMP, ONVIF, result("rtsp", Reason.BUSY)], Rung.BUSY),
-        ([ICMP, result("onvif", Reason.AUTH), result("rtsp", Reason.AUTH)], Rung.WRONG_PASSWORD),
-        ([ICMP, result("onvif", drift=-5.0), RTSP], Rung.WRONG_CLOCK),
-        ([ICMP, result("onvif", drift=4.9), RTSP], Rung.SOUND),
-        ([ICMP], Rung.SOUND),
+        ([], 0, Rung.NOT_MEASURED),
+        ([look("icmp", Reason.OWN_LOSS)], 0, Rung.NOT_MEASURED),
+        (SILENT, 0, Rung.NO_NETWORK),
+        ([look("onvif", Reason.TIMEOUT)], 0, Rung.NO_NETWORK),
+        ([ICMP, *SILENT[1:]], 0, Rung.NO_SERVICE),
+        ([ICMP, look("onvif", Reason.REFUSED), RTSP], 0, Rung.NO_SERVICE),
+        ([look("icmp", Reason.TIMEOUT), ONVIF, RTSP], 0, Rung.SOUND),
+        ([ICMP, ONVIF, look("rtsp", Reason.NO_VIDEO)], 0, Rung.NO_VIDEO),
+        ([ICMP, ONVIF, look("rtsp", Reason.TIMEOUT)], 0, Rung.NO_VIDEO),
+        ([ICMP, ONVIF, look("rtsp", Reason.BUSY)], 0, Rung.BUSY),
+        ([ICMP, look("onvif", Reason.AUTH), look("rtsp", Reason.AUTH)], 0, Rung.WRONG_PASSWORD),
+        ([ICMP, ONVIF, RTSP], -5.0, Rung.WRONG_CLOCK),
+        ([ICMP, ONVIF, RTSP], 4.9, Rung.SOUND),
+        ([ICMP], 0, Rung.SOUND),
     ],
 )
-def test_the_rung_is_the_worst_that_is_certain(latest: list[Result], wanted: Rung) -> None:
-    assert rung(latest) is wanted
+def test_the_rung_is_the_worst_that_is_certain(latest: list[Look], drift: float, wanted: Rung) -> None:
+    assert rung(latest, drift) is wanted
+
+
+CAMERA = Device(
+    DeviceId("c"), "Gate", Kind.CAMERA, "10.0.0.1", checks=("icmp", "onvif", "rtsp"), liveness=("icmp",)
+)
+
+
+class Street:
+    """One camera, its states and its ladder, under a clock of our own."""
+
+    def __init__(self, confirm: int = 3) -> None:
+        self.clock = ManualClock()
+        uplink = Uplink(UplinkSettings(), has_references=False)
+        self.states = States({CAMERA.id: CAMERA}, StateSettings(confirm=confirm), uplink)
+        self.ladder = Ladder(self.states)
+        self.said: list[tuple[DeviceFault, bool]] = []
+        self.rechecks: set[str] = set()
+        self.see("icmp")
+        self.said.clear()
+
+    def see(self, check: str, reason: Reason = Reason.OK, *readings: Reading) -> None:
+        now = self.clock.advance(1000)
+        results = [Result(CAMERA.id, check, now.wall, reason, readings)]
+        self.states.uplink.observe_devices(results, now)
+        self.states.apply(results, now)
+        found = self.ladder.apply(results)
+        self.rechecks = {check for _, check in found.rechecks}
+        self._note(found.changes)
+        self._note(self.ladder.tick().changes)
+
+    def _note(self, changes: list[FaultChange]) -> None:
+        self.said += [(change.fault, change.holds) for change in changes if change.holds or self.said]
+
+
+NO_VIDEO, NO_SERVICE = (DeviceFault.NO_VIDEO, True), (DeviceFault.NO_SERVICE, True)
+
+
+def test_no_video_is_certain_after_three_failures_and_a_later_sign_of_life() -> None:
+    street = Street()
+    street.see("onvif")
+    street.see("rtsp", Reason.NO_VIDEO)
+    assert street.rechecks == {"rtsp", "icmp"}
+    street.see("rtsp", Reason.NO_VIDEO)
+    street.see("rtsp", Reason.NO_VIDEO)
+    assert street.said == []  # nothing has been heard of it since
+    street.see("icmp")
+    assert street.said == [NO_VIDEO]
+    street.see("rtsp", Reason.NO_VIDEO)
+    assert street.said == [NO_VIDEO]
+    assert street.ladder.rung(CAMERA.id) is Rung.NO_VIDEO
+    street.see("rtsp")
+    assert street.said == [NO_VIDEO, (DeviceFault.NO_VIDEO, False)]
+
+
+def test_a_camera_that_fell_is_not_said_to_have_no_video() -> None:
+    street = Street()
+    for _ in range(3):
+        street.see("rtsp", Reason.TIMEOUT)
+        street.see("icmp", Reason.TIMEOUT)
+    street.see("onvif", Reason.TIMEOUT)
+    assert street.said == []
+    assert not street.ladder.waiting
+    assert street.ladder.rung(CAMERA.id) is Rung.NO_NETWORK
+
+
+def test_no_service_is_told_and_not_that_there_is_no_video_either() -> None:
+    street = Street(confirm=1)
+    street.see("onvif", Reason.TIMEOUT)
+    street.see("icmp")
+    street.see("rtsp", Reason.TIMEOUT)
+    street.see("icmp")
+    assert street.said == [NO_SERVICE]
+
+
+def test_a_fault_does_not_end_because_the_camera_falls() -> None:
+    street = Street(confirm=1)
+    street.see("onvif")
+    street.see("rtsp", Reason.NO_VIDEO)
+    street.see("icmp")
+    street.see("icmp", Reason.TIMEOUT)
+    street.see("rtsp", Reason.UNREACHABLE)
+    street.see("icmp")
+    street.see("icmp")
+    assert [said for said in street.said if said[0] is DeviceFault.NO_VIDEO] == [NO_VIDEO]
+
+
+def test_a_failure_of_our_own_says_nothing() -> None:
+    street = Street(confirm=1)
+    street.see("rtsp", Reason.OWN_LOSS)
+    street.see("rtsp", Reason.SEND_FAILED)
+    assert (street.said, street.ladder.looks(CAMERA.id)) == ([], [])
+
+
+def test_what_failed_while_we_were_blind_is_forgotten() -> None:
+    street = Street()
+    street.see("rtsp", Reason.TIMEOUT)
+    street.see("rtsp", Reason.TIMEOUT)
+    street.ladder.forget_failures()
+    street.see("rtsp", Reason.TIMEOUT)
+    street.see("icmp")
+    assert street.said == []
+
+
+@pytest.mark.parametrize(("drift", "wrong"), [(5.0, True), (-5.0, True), (4.9, False), (-86_400.0, True)])
+def test_the_clock_is_wrong_from_five_seconds_on_to_either_side(drift: float, wrong: bool) -> None:
+    street = Street()
+    street.see("onvif", Reason.OK, Reading("onvif.clock_drift_s", drift))
+    assert ((DeviceFault.WRONG_CLOCK, True) in street.said) is wrong
+
+
+def test_a_refused_password_is_not_tried_again_at_once() -> None:
+    street = Street()
+    street.see("rtsp", Reason.AUTH)
+    assert street.rechecks == set()
+    assert street.said == []  # the account may be wrong everywhere: then that is told, once
+    street.see("rtsp", Reason.AUTH, Reading("rtsp.password_refused", True))
+    assert street.said == [(DeviceFault.WRONG_PASSWORD, True)]
+    street.see("onvif", Reason.OK, Reading("onvif.password_refused", False))
+    assert street.said == [(DeviceFault.WRONG_PASSWORD, True), *street.said[1:]]
+    assert (DeviceFault.WRONG_PASSWORD, False) not in street.said
+    street.see("rtsp", Reason.OK, Reading("rtsp.password_refused", False))
+    assert street.said[-2:].count((DeviceFault.WRONG_PASSWORD, False)) == 1
+
+
+def test_devices_and_checks_that_are_gone_are_forgotten() -> None:
+    street = Street(confirm=1)
+    street.see("rtsp", Reason.NO_VIDEO)
+    street.see("icmp")
+    assert [change.fault for change in street.ladder.current()] == [DeviceFault.NO_VIDEO]
+    street.ladder.reload({})
+    assert list(street.ladder.current()) == []
+    assert street.ladder.looks(DeviceId("c")) == []

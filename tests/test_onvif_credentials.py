@@ -11,7 +11,7 @@ from monitor.collectors.base import Env
 from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
 from monitor.model import Reason
 from monitor.simulate.faults import Fault
-from tests.camera_support import ask, cameras, credentials, fleet, target, value
+from tests.camera_support import ask, cameras, credentials, fleet, reading, target, value
 from tests.test_onvif_poll import collector
 
 
@@ -26,8 +26,11 @@ async def test_a_wrong_password_is_not_tried_on_the_whole_fleet(tmp_path: Path) 
             assert all(value(r, "onvif.clock_drift_s") is not None for r in results.values())
         assert sum(c.seen.refused for c in cameras(server)) <= 3
         assert max(c.seen.refused for c in cameras(server)) <= 1
-        assert len(check.troubles()) == 1
-        assert "wrong" not in check.troubles()[0].replace("wrong password", "")
+        (account,) = check.accounts()
+        assert account.name == "fleet"
+        assert "refused by 3 devices" in account.trouble
+        assert "wrong" not in account.trouble
+        assert not any(reading(r, "onvif.password_refused") for r in results.values())  # nobody's fault yet
 
 
 async def test_one_camera_with_another_password_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -41,7 +44,9 @@ async def test_one_camera_with_another_password_does_not_stop_the_others(tmp_pat
             assert [a for a, r in results.items() if not r.ok] == [odd.address]
             assert results[odd.address].reason is Reason.AUTH
         assert odd.seen.refused == 1
-        assert check.troubles() == []
+        assert [account.trouble for account in check.accounts()] == [""]
+        blamed = {address: value(r, "onvif.password_refused") for address, r in results.items()}
+        assert [address for address, refused in blamed.items() if refused] == [odd.address]
 
 
 async def test_a_mended_password_is_found_after_the_back_off(tmp_path: Path) -> None:
@@ -62,4 +67,26 @@ async def test_a_mended_password_is_found_after_the_back_off(tmp_path: Path) -> 
         assert sum(c.seen.logins for c in cameras(server)) == tried
         clock.advance(301_000)
         assert all(r.ok for r in (await ask(check, targets)).values())
-        assert check.troubles() == []
+        assert [account.trouble for account in check.accounts()] == [""]
+        assert not any(value(r, "onvif.password_refused") for r in (await ask(check, targets)).values())
+
+
+async def test_the_only_camera_of_an_account_is_to_blame_once_it_has_refused_twice(tmp_path: Path) -> None:
+    async with fleet(1) as server:
+        clock = ManualClock(1_800_000_000_000)
+        camera = cameras(server)[0]
+        camera.fault = Fault.WRONG_PASSWORD
+        settings = OnvifSettings.model_validate(
+            {"port": server.ports.http, "credentials": credentials(tmp_path / "secret")}
+        )
+        check = OnvifCollector(settings, Env(clock, random.Random(3)))
+        due = [target(camera.address)]
+        told = []
+        for _ in range(6):
+            result = (await ask(check, due))[camera.address]
+            assert result.reason is Reason.AUTH
+            told.append(value(result, "onvif.password_refused"))
+            clock.advance(301_000)
+        assert told[0] is None
+        assert told[-1] is True
+        assert camera.seen.refused <= 4  # the wait doubles

@@ -139,8 +139,8 @@ def test_the_ledger_tells_the_last_day(tmp_path: Path) -> None:
 
 def reboot(server: CameraServer, timeout_s: float = 2.0) -> OnvifReboot:
     account = Credential("fleet", USER, Secret(PASSWORD), SystemClock(), BackOff())
-    path = "/onvif/device_service"
-    return OnvifReboot(lambda device: account, Endpoint(server.ports.http, path), env(), timeout_s)
+    endpoint = Endpoint(server.ports.http, "/onvif/device_service")
+    return OnvifReboot(lambda device: account, lambda device: endpoint, env(), timeout_s)
 
 
 def on_the_wire(camera: SimCamera) -> int:

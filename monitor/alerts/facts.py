@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from monitor.alerts.incident import Alert, Incident
+from monitor.ladder import DeviceFault
 from monitor.model import Device, DeviceId, Severity, State, WallMs
 from monitor.notifiers.attachment import Attachment
 from monitor.notifiers.notice import DeviceLine, Notice, NoticeKind, RateLine
@@ -93,13 +94,39 @@ def title_of(incident: Incident, fleet: FleetView) -> Title:
         return _title_of_cut([a for a in incident.open_alerts() if a.cause == "power_cut"] or [lead])
     fallen = [a for a in incident.open_alerts() if a.device is not None and a.offline]
     if len(fallen) > 1:
-        devices = [device for a in fallen if a.device and (device := fleet.device(a.device))]
-        sites, areas = {d.site for d in devices}, {d.area for d in devices}
-        area = areas.pop() if len(areas) == 1 else ""
-        site = sites.pop() if len(sites) == 1 else ""
+        site, area = _shared_place(fallen, fleet)
         return Title("devices_down", site or area, area if site else "")
+    faulty = _faulty(incident.open_alerts()) if not fallen else []
+    if len({a.device for a in faulty}) > 1 and {a.cause for a in incident.open_alerts()} == {lead.cause}:
+        site, area = _shared_place(faulty, fleet)
+        return Title(lead.cause, site or area or lead.subject, area if site else "")
     lead = fallen[0] if fallen else lead
     return Title(lead.cause, lead.subject, lead.place)
+
+
+def _shared_place(alerts: Iterable[Alert], fleet: FleetView) -> tuple[str, str]:
+    """The site and the area that the devices of the alerts have in common; empty where they have none."""
+    devices = [device for a in alerts if a.device and (device := fleet.device(a.device))]
+    sites, areas = {d.site for d in devices}, {d.area for d in devices}
+    return sites.pop() if len(sites) == 1 else "", areas.pop() if len(areas) == 1 else ""
+
+
+_FAULTS = frozenset(fault.value for fault in DeviceFault)
+_REASONED = frozenset((DeviceFault.NO_SERVICE.value, DeviceFault.NO_VIDEO.value, DeviceFault.BUSY.value))
+"""Faults whose detail is the reason of the check that failed."""
+
+
+def _faulty(alerts: Iterable[Alert]) -> list[Alert]:
+    """The alerts about devices that are on line and have a fault."""
+    return [a for a in alerts if a.device is not None and a.cause in _FAULTS]
+
+
+def _fault_lines(faulty: list[Alert], fleet: FleetView) -> Iterable[DeviceLine]:
+    for alert in faulty[:WORST]:
+        device = fleet.device(alert.device) if alert.device is not None else None
+        if device is not None:
+            reason = alert.detail if alert.cause in _REASONED and alert.detail else alert.cause
+            yield DeviceLine(device.name, device.address, device.site, alert.since, reason)
 
 
 def _title_of_cut(cuts: list[Alert]) -> Title:
@@ -122,6 +149,7 @@ def notice_of(
     lead = incident.lead()
     alerts = incident.alerts.values() if kind is NoticeKind.RESOLVED else incident.open_alerts()
     rates = [a for a in alerts if a.rate is not None]
+    faulty = [] if offline or kind is NoticeKind.RESOLVED else _faulty(alerts)
     return Notice(
         kind=kind,
         severity=incident.severity,
@@ -134,8 +162,9 @@ def notice_of(
         until=incident.resolved,
         offline=len(offline),
         counted=_counted(incident, lead, fleet),
+        affected=len({a.device for a in faulty}),
         rates=tuple(_rate_line(a) for a in rates),
-        devices=tuple(_lines(offline, fleet)),
+        devices=tuple(_lines(offline, fleet) if offline else _fault_lines(faulty, fleet)),
         detail=detail or _detail(alerts, lead),
         acked_by=incident.acked_by if incident.is_acknowledged(at) else "",
         clock=clock.clock if clock else "",
@@ -144,6 +173,7 @@ def notice_of(
         paused=pause.cause if pause else "",
         paused_until=pause.ends if pause else None,
         attachments=_attachments(alerts) if kind is NoticeKind.OPENED else (),
+        remedy=incident.remedy if kind is NoticeKind.RESOLVED else "",
     )
 
 
@@ -210,5 +240,7 @@ def _detail(alerts: Iterable[Alert], lead: Alert) -> str:
     """The words of alerts that are not plain "off line"."""
     if lead.cause.startswith("device_"):
         return ""  # the template words the reason of each device
-    words = dict.fromkeys(a.detail for a in alerts if a.detail and a.rate is None and not a.offline)
+    # What is wrong with one of several faulty devices stands in its own line.
+    told = [a for a in alerts if a.detail and a.rate is None and not a.offline and a.cause not in _REASONED]
+    words = dict.fromkeys(a.detail for a in told)
     return "; ".join(list(words)[:3])

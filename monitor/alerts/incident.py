@@ -122,6 +122,8 @@ class Incident:
     level: LevelSettings | None = None
     held: str = ""
     """Why it is not told now."""
+    remedy: str = ""
+    """What cured it from afar (``remedies.Action``), once that is proven."""
     news: bool = False
     """It has grown since the last message."""
     joined_last: MonoMs | None = None

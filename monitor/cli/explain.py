@@ -12,6 +12,18 @@ import click
 
 from monitor.cli.common import ask_daemon, config_option, settings_of, span, when
 
+_RUNGS = {
+    "not_measured": "not measured",
+    "no_network": "no network",
+    "no_service": "network, but no service",
+    "wrong_password": "wrong password",
+    "busy": "busy: no session to spare",
+    "no_video": "service, but no video",
+    "wrong_clock": "video, but a wrong clock",
+    "sound": "sound, as far as its checks go",
+}
+"""``ladder.Rung`` in words."""
+
 
 @click.command()
 @config_option
@@ -36,13 +48,19 @@ def lines(found: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
     yield f"state: {found['state']}{since}{f': {why}' if why else ''}{', flapping' * found['flapping']}"
     if found["blind"]:
         yield "our own uplink is lost: nothing is known of any device"
+    yield f"stands: {_RUNGS[found['stands']]}"
     yield f"judged by: {', '.join(found['liveness'])} (of {', '.join(found['checks'])})"
     yield f"last answer: {when(found['last_ok'], zone)}" if found["last_ok"] else "last answer: none yet"
     for check in found["failing"]:
         words = (
             f"{check['fails']} failed since {when(check['since'], zone)}: {check['reason']} {check['detail']}"
         )
-        yield f"  {check['check']}: {words} {check['detail']}".rstrip()
+        yield f"  {check['check']}: {words}".rstrip()
+    for look in found["other_checks"]:
+        if look["check"] not in found["liveness"]:
+            yield f"  {look['check']}: {_look(look, zone)}"
+    if found["clock_drift_s"] is not None:
+        yield f"its clock against ours: {found['clock_drift_s']:+.1f} s"
     if found["waits_for_parents"]:
         yield "the verdict waits until its parents have been probed"
     for parent in found["parents"]:
@@ -54,6 +72,14 @@ def lines(found: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
         yield from _incident(incident, zone)
     if not found["incidents"]:
         yield "no open incident"
+
+
+def _look(look: dict[str, Any], zone: ZoneInfo) -> str:
+    """The latest result of a check that does not decide about on line."""
+    if look["ok"]:
+        return f"ok at {when(look['at'], zone)}"
+    since = f"{look['fails']} failed since {when(look['since'], zone)}"
+    return f"{since}: {look['reason']} {look['detail']}".rstrip()
 
 
 def _incident(incident: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:

@@ -14,18 +14,20 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pydantic import Field
 
 from monitor.clock import Clock
 from monitor.collectors.http1 import WireError
-from monitor.model import Device, DeviceId, Reason
+from monitor.model import Device, DeviceId, Reading, Reason
 from monitor.secrets import Secret, SecretRef
 from monitor.select import DeviceSelector
 from monitor.settings import Duration, Section
 
 _CANARIES = 3
 _REFUSALS = 3
+_NO_ACCOUNT = "-"
 _PATIENCE_S = 0.5
 """A canary that has said nothing for so long makes room for another: one stalled camera must not keep all
 others waiting."""
@@ -49,6 +51,23 @@ class BackOff(Section):
     def after(self, refusals: int) -> int:
         """Milliseconds to wait after so many refusals in a row (1 or more)."""
         return int(1000 * min(self.longest, self.first * 2 ** min(refusals - 1, 20)))
+
+
+class Account(NamedTuple):
+    """How an account stands with the devices."""
+
+    name: str
+    trouble: str
+    """In a few words why it is not tried for a while; empty while it is."""
+    proven: bool
+    """The last device that judged it took it."""
+
+
+@runtime_checkable
+class HasAccounts(Protocol):
+    """A collector that logs in."""
+
+    def accounts(self) -> list[Account]: ...
 
 
 class Admission(Enum):
@@ -80,8 +99,8 @@ class Credential:
     _proven: bool = False
     _trying: dict[DeviceId, float] = field(default_factory=dict)
     """Devices that are judging it now, with the loop time until which the others wait for them."""
-    _refusals: int = 0
-    """Devices in a row that refused it."""
+    _refusers: set[DeviceId] = field(default_factory=set)
+    """The devices that refused it, with no success between."""
     _suspensions: int = 0
     _until: int = 0
     _held: dict[DeviceId, _Held] = field(default_factory=dict)
@@ -96,8 +115,20 @@ class Credential:
         if not self._suspensions:
             return ""
         return (
-            f'password of "{self.name}" refused by {self._refusals} devices in a row; not tried for a while'
+            f'password of "{self.name}" refused by {len(self._refusers)} devices in a row; '
+            "not tried for a while"
         )
+
+    @property
+    def proven(self) -> bool:
+        """The last device that judged it took it."""
+        return self._proven
+
+    def blames(self, device: DeviceId) -> bool:
+        """The device refuses it and others take it; or it has refused twice, and others are too few to
+        tell. While the account itself is in doubt no device is to blame."""
+        held = self._held.get(device)
+        return held is not None and not self._suspensions and (self._proven or held.refusals > 1)
 
     async def admit(self, device: DeviceId, deadline: float) -> Admission:
         """May ``device`` be logged in to now? Waits while others find out, till ``deadline`` (loop time)."""
@@ -108,7 +139,7 @@ class Credential:
                 return Admission.DEVICE_HELD
             if now < self._until:
                 return Admission.SUSPENDED
-            canaries = 1 if self._suspensions else max(1, _CANARIES - self._refusals)
+            canaries = 1 if self._suspensions else max(1, _CANARIES - len(self._refusers))
             loop = asyncio.get_running_loop()
             waited_for = [until for until in self._trying.values() if until > loop.time()]
             if self._proven or len(waited_for) < canaries:
@@ -124,7 +155,10 @@ class Credential:
 
     def accepted(self, device: DeviceId) -> None:
         self._held.pop(device, None)
-        self._refusals = self._suspensions = 0
+        if self._suspensions:
+            self._held.clear()  # who refused it while nobody took it has said nothing of himself
+        self._refusers.clear()
+        self._suspensions = 0
         self._proven = True
         self._done(device)
 
@@ -134,8 +168,8 @@ class Credential:
         held.refusals += 1
         held.until = now + self.back_off.after(held.refusals)
         self._proven = False
-        self._refusals += 1
-        if self._refusals >= _REFUSALS:
+        self._refusers.add(device)
+        if len(self._refusers) >= _REFUSALS:
             self._suspensions += 1
             self._until = now + self.back_off.after(self._suspensions)
         self._done(device)
@@ -177,6 +211,8 @@ class CredentialBook:
             for entry in entries
         ]
         self._chosen: dict[DeviceId, tuple[Device, Credential | None]] = {}
+        self._lacking: set[DeviceId] = set()
+        """Devices that want a password and have no account."""
 
     def for_device(self, device: Device) -> Credential | None:
         known = self._chosen.get(device.id)
@@ -186,6 +222,25 @@ class CredentialBook:
         self._chosen[device.id] = (device, chosen)
         return chosen
 
-    def troubles(self) -> list[str]:
-        """What is wrong with whole credentials, for one alert each."""
-        return [trouble for _, credential in self._entries if (trouble := credential.trouble)]
+    def accounts(self) -> list[Account]:
+        """How each account stands, for one alert each."""
+        found = [Account(each.name, each.trouble, each.proven) for _, each in self._entries]
+        if self._lacking:
+            words = f"{len(self._lacking)} devices ask for a password and no account is configured for them"
+            found.append(Account(_NO_ACCOUNT, words, proven=False))
+        return found
+
+    def asked(self, device: Device, reason: Reason) -> None:
+        """How a check of ``device`` came out: one that wants a password that nobody has is told of."""
+        if reason is Reason.AUTH and self.for_device(device) is None:
+            self._lacking.add(device.id)
+        elif self._lacking:
+            self._lacking.discard(device.id)
+
+
+def refusal_reading(check: str, credential: Credential | None, device: DeviceId) -> tuple[Reading, ...]:
+    """``CHECK.password_refused`` after a failure for ``auth``: true where the device is to blame; nothing
+    while the account itself is in doubt."""
+    if credential is None or not credential.blames(device):
+        return ()
+    return (Reading(f"{check}.password_refused", True),)

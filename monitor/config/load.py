@@ -23,6 +23,7 @@ from monitor.inventory import Inventory
 from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings
 from monitor.problems import ConfigError, Findings, Place, Problem
+from monitor.remedies import RemedySettings
 from monitor.rules.base import RuleSettings
 from monitor.states import StateSettings
 from monitor.storage.schema import Schema
@@ -55,6 +56,7 @@ class Config:
     """``None``: no notifications are received."""
     schema: Schema
     """What the sink writes, with all that profiles of the user's own add."""
+    remedies: RemedySettings
     warnings: tuple[Problem, ...] = ()
 
 
@@ -102,12 +104,14 @@ def read(path: Path | str) -> Reading:
     sink: SinkSettings = sections.variant("sink", SinkSettings, NullSinkSettings(), sources, findings)
     health = sections.single("health", HealthSettings, sources, findings)
     contract = sections.single("contract", ContractSettings, sources, findings)
+    remedies = sections.single("remedies", RemedySettings, sources, findings)
     references.check_secrets(
         [
             *((channel_entries[name].place, channel) for name, channel in channels.items()),
             *((entry.place, daemon) for entry in sources.tables("daemon")),
             *((entry.place, sink) for entry in sources.tables("sink")),
             *((entry.place, traps) for entry in sources.tables("traps") if traps is not None),
+            *((entry.place, remedies) for entry in sources.tables("remedies")),
             *((check_entries[name].place, check) for name, check in checks.items()),
         ],
         findings,
@@ -115,6 +119,8 @@ def read(path: Path | str) -> Reading:
     if sources.whole:
         references.check_rules(rules, inventory, findings)
         check_alerting(alerting, rules, channel_entries, findings)
+        for entry in sources.tables("remedies"):
+            references.check_remedies(entry.place, remedies, rules, checks, inventory, findings)
     problems = tuple(findings.problems)
     placed = {name: (channel_entries[name].place, channel) for name, channel in channels.items()}
     if findings.errors:
@@ -135,6 +141,7 @@ def read(path: Path | str) -> Reading:
         contract=contract,
         traps=traps,
         schema=profiles.schema,
+        remedies=remedies,
         warnings=problems,
     )
     return Reading(problems, placed, config)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from monitor.collectors.base import CheckSettings
 from monitor.config.files import Entry
 from monitor.config.walk import values
 from monitor.inventory import Inventory
-from monitor.problems import Findings, Place
+from monitor.problems import Findings, Place, suggest
+from monitor.remedies import Action, RemedySettings
 from monitor.rules.base import RuleSettings
 from monitor.secrets import SecretError, SecretRef
 from monitor.select import DeviceSelector, labels_of
@@ -41,6 +43,33 @@ def check_rules(
                     "no device of the inventory is selected",
                     _closest(selector, labels),
                 )
+
+
+def check_remedies(
+    place: Place,
+    remedies: RemedySettings,
+    rules: Sequence[tuple[Entry, RuleSettings]],
+    checks: Mapping[str, CheckSettings],
+    inventory: Inventory,
+    findings: Findings,
+) -> None:
+    """A remedy must have a rule that asks for it, the means to carry it out, and a way to prove the cure."""
+    names = [rule.name for _, rule in rules]
+    for index, action in enumerate(remedies.action):
+        at = place.at("action", index)
+        if action.rule not in names:
+            findings.error(at.at("rule"), f'no rule is called "{action.rule}"', suggest(action.rule, names))
+        if action.action is Action.POE_CYCLE and remedies.poe.community is None:
+            findings.error(
+                place.at("poe", "community"), "is missing", "poe_cycle needs a community that may write"
+            )
+        if action.action is Action.REBOOT and "onvif" not in checks:
+            findings.error(at.at("action"), "reboot needs [checks.onvif]", "its account is used")
+        chosen = [d for d in inventory.devices.values() if action.match.selects(d)]
+        if inventory.devices and not any("rtsp" in device.checks for device in chosen):
+            findings.warning(
+                at, "none of its devices has the check rtsp", "without video no cure can be proven"
+            )
 
 
 def _closest(selector: DeviceSelector, labels: Sequence[dict[str, str]]) -> str:

@@ -42,6 +42,13 @@ def explain(daemon: Daemon, wanted: str) -> dict[str, Any]:
         "parents": [_parent(pipeline, parent) for parent in device.parents],
         "root": root if root != device.id else None,
         "blind": pipeline.states.blind,
+        "stands": pipeline.ladder.rung(device.id).value,
+        "other_checks": [
+            {"check": look.check, "at": look.at, "ok": look.ok, "reason": look.reason.value,
+             "detail": look.detail, "fails": look.fails, "since": look.since}
+            for look in pipeline.ladder.looks(device.id)
+        ],
+        "clock_drift_s": pipeline.ladder.drift_s(device.id),
         "checks": list(device.checks),
         "liveness": list(device.liveness),
         "rules": [

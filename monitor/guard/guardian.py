@@ -76,6 +76,11 @@ class Guardian:
         """Whether a message may go out now."""
         return self.standby is None or self.standby.admit(entry, self._daemon.clock.now().mono)
 
+    @property
+    def leads(self) -> bool:
+        """It is for us to act: there is no other instance that does."""
+        return self.standby is None or self.standby.leading
+
     def _release(self, now: MonoMs) -> None:
         if self.standby is None:
             return

@@ -42,6 +42,15 @@ BROKEN = {
     "task": N_("Part of the monitoring system failed and was started again"),
     "heartbeat": N_("The monitoring system's heartbeat is not accepted"),
     "peer": N_("The other monitoring system ({subject}) gives no sign of life"),
+    "credential": N_("The cameras refuse the password of account {subject}"),
+    "no_service": N_("{subject}: on the network, but its service does not answer"),
+    "no_video": N_("{subject}: no video"),
+    "busy": N_("{subject}: no session to spare"),
+    "wrong_password": N_("{subject}: refuses the password"),
+    "wrong_clock": N_("{subject}: clock is wrong"),
+    "replaced": N_("{subject}: another device answers in its place"),
+    "unauthorised": N_("{subject}: an unauthorised device answers in its place"),
+    "rebooted": N_("{subject} has rebooted"),
     "test": N_("Test message, please ignore"),
     "report": N_("{subject}"),
 }
@@ -71,6 +80,15 @@ _MENDED = {
     "task": N_("All parts of the monitoring system run again"),
     "heartbeat": N_("The monitoring system's heartbeat is accepted again"),
     "peer": N_("The other monitoring system ({subject}) is back"),
+    "credential": N_("The cameras take the password of account {subject} again"),
+    "no_service": N_("{subject}: its service answers again"),
+    "no_video": N_("{subject}: video is back"),
+    "busy": N_("{subject}: has sessions to spare again"),
+    "wrong_password": N_("{subject}: takes the password again"),
+    "wrong_clock": N_("{subject}: clock is right again"),
+    "replaced": N_("{subject}: the device known before answers again"),
+    "unauthorised": N_("{subject}: an authorised device answers again"),
+    "rebooted": N_("{subject} has not rebooted again"),
 }
 
 _REASONS: dict[str, str] = {
@@ -87,6 +105,12 @@ _REASONS: dict[str, str] = {
     Reason.SEND_FAILED: N_("probe not sent"),
     Reason.OWN_LOSS: N_("reply lost on our side"),
     Reason.RESOLVE: N_("host name does not resolve"),
+    "no_service": N_("network answers, service does not"),
+    "wrong_password": N_("wrong password"),
+    "wrong_clock": N_("clock is wrong"),
+    "replaced": N_("device replaced"),
+    "unauthorised": N_("unauthorised device"),
+    "rebooted": N_("rebooted"),
 }
 
 
@@ -95,7 +119,7 @@ def severity_word(words: Words, severity: Severity) -> str:
 
 
 def reason_word(words: Words, reason: str) -> str:
-    """A ``Reason`` in words; a reason from another version of the program as it is."""
+    """A ``Reason`` or a fault in words; a reason from another version of the program as it is."""
     known = _REASONS.get(reason)  # members of a StrEnum are found by their value
     return words.text(known) if known else clean(reason, 20)
 
@@ -162,7 +186,10 @@ def headline(words: Words, notice: Notice) -> str:
     text = (_MENDED if over else BROKEN).get(notice.cause)
     if text is None:
         return f"{subject} {clean(notice.cause, NAME)}"
-    return words.text(text, subject=subject)
+    line = words.text(text, subject=subject)
+    if notice.affected > 1 and not over:
+        return words.many("{line}, {n} device", "{line}, {n} devices", notice.affected, line=line)
+    return line
 
 
 def _storm(words: Words, notice: Notice) -> str:

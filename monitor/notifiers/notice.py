@@ -43,7 +43,7 @@ class DeviceLine:
     site: str
     since: WallMs
     reason: str
-    """A ``Reason`` value; the template words it."""
+    """A ``Reason`` or ``ladder.DeviceFault`` value; the template words it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Notice:
     cause: str
     """What it is about, from a closed list that templates word: ``device_down``, ``online_rate``,
     ``threshold``, ``power_cut``, ``storm``, ``blind``, ``ledger``, ``sink``, ``channel``, ``clock``,
-    ``overrun``, ``test`` …"""
+    ``overrun``, ``no_video``, ``wrong_clock``, ``credential``, ``test`` …"""
     subject: str
     """The name of what broke: a device, a site, an area."""
     at: WallMs
@@ -75,6 +75,8 @@ class Notice:
     until: WallMs | None = None
     offline: int = 0
     counted: int = 0
+    affected: int = 0
+    """Devices that are on line and have a fault: ``devices`` names them where none is off line."""
     rates: tuple[RateLine, ...] = ()
     devices: tuple[DeviceLine, ...] = ()
     """The worst first, at most ten; ``offline`` says how many there are in all."""
@@ -95,6 +97,8 @@ class Notice:
     paused_until: WallMs | None = None
     attachments: tuple[Attachment, ...] = ()
     """Files that go with it (see ``attachment``)."""
+    remedy: str = ""
+    """What cured it from afar, proven: ``reboot`` or ``poe_cycle``."""
 
     def to_json(self) -> str:
         return _JSON(self).model_dump_json(exclude_defaults=True)

@@ -41,6 +41,10 @@ _PAUSES = {
     "maintenance": N_("announced maintenance"),
     "third_party": N_("third-party damage"),
 }
+_REMEDIES = {
+    "reboot": N_("Repaired by a reboot from afar, proven by video"),
+    "poe_cycle": N_("Repaired by cycling its power from afar, proven by video"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
     yield from _counts(w, notice, form)
     if notice.detail and not (notice.cause == "threshold" and notice.kind is not NoticeKind.RESOLVED):
         yield w.text("Detail: {detail}", detail=clean(notice.detail, DETAIL))
+    if remedy := _REMEDIES.get(notice.remedy):
+        yield w.text(remedy)
     yield from _clock(w, notice, zone)
     yield from _devices(w, notice, form, zone)
     if notice.acked_by:
@@ -198,10 +204,10 @@ def _devices(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str
         yield w.text("Address: {address}", address=clean(only.address, NAME))
         yield w.text("Cause: {reason}", reason=reason_word(w, only.reason))
         return
-    yield w.text("Offline:")
+    yield w.text("Offline:") if notice.offline else w.text("Affected:")
     for device in shown:
         yield _device(w, device, notice, zone)
-    if (more := max(notice.offline, len(notice.devices)) - len(shown)) > 0:
+    if (more := max(notice.offline or notice.affected, len(notice.devices)) - len(shown)) > 0:
         yield w.many("and {n} more", "and {n} more", more)
 
 
@@ -235,6 +241,8 @@ def _sms(w: Words, notice: Notice, zone: tzinfo) -> str:
         parts.append(clean(notice.detail, NAME))
     if when := _when(w, notice, Form.SMS, zone):
         parts.append(when)
+    if remedy := _REMEDIES.get(notice.remedy):
+        parts.append(w.text(remedy))
     if pause := _pause(w, notice, zone):
         parts.append(pause)
     names = [clean(device.name, 16) for device in notice.devices[:2]]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 RULES = {
     "baseline": "monitor.rules.baseline.rule:BaselineRule",
+    "fault": "monitor.rules.fault:FaultRule",
     "forecast": "monitor.rules.forecast:ForecastRule",
     "month_forecast": "monitor.rules.month_forecast:MonthForecastRule",
     "online_rate": "monitor.rules.online_rate:OnlineRateRule",

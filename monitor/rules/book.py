@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from monitor.ladder import FaultChange
 from monitor.model import Instant, Result, Tags, WallMs
 from monitor.rules import rule_class
 from monitor.rules.base import Fleet, Learning, Rate, Rule, RuleSettings, Signal
+from monitor.rules.fault import FaultRule
 from monitor.rules.month_forecast import MonthForecastRule
 from monitor.rules.online_rate import OnlineRateRule
 from monitor.states import Changes
@@ -69,6 +71,11 @@ class RuleBook:
                     for rule in rules:
                         signals.extend(rule.on_reading(result.device, reading, result.at, now))
         return signals
+
+    def on_faults(self, changes: Iterable[FaultChange], now: Instant) -> list[Signal]:
+        """What the ladder has found."""
+        rules = [rule for rule in self.rules.values() if isinstance(rule, FaultRule)]
+        return [signal for change in changes for rule in rules for signal in rule.on_fault(change, now)]
 
     @property
     def forecasters(self) -> list[MonthForecastRule]:

@@ -63,6 +63,7 @@ CAMERAS = (
             f("clock_drift_s", "s", "the camera's clock against ours; positive is ahead", 3),
             i("profiles", "", "media profiles"),
             s("login", "how it lets us in"),
+            b("password_refused", "it refuses an account that others take"),
             s("manufacturer", "as the camera says"),
             s("model_reported", "as the camera says (`onvif.model`)"),
             s("firmware_version", "as the camera says"),
@@ -84,6 +85,7 @@ CAMERAS = (
         (),
         (
             f("connect_ms", "ms", "time until the connection stood", 3),
+            b("password_refused", "it refuses an account that others take"),
             f("first_key_frame_ms", "ms", "time from PLAY to the first whole key frame", 3),
             f("frame_rate", "1/s", "frames per second", 3),
             i("width", "pixels", "picture width"),

@@ -9,7 +9,14 @@ from contextlib import suppress
 from pydantic import Field
 
 from monitor.collectors.base import CheckSettings, Env
-from monitor.collectors.credentials import BackOff, Credential, CredentialBook, CredentialSettings
+from monitor.collectors.credentials import (
+    Account,
+    BackOff,
+    Credential,
+    CredentialBook,
+    CredentialSettings,
+    refusal_reading,
+)
 from monitor.collectors.fanout import fan_out
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif import answers, soap
@@ -66,9 +73,17 @@ class OnvifCollector:
         self._boots.stop()
         self._memories.clear()
 
-    def troubles(self) -> list[str]:
-        """Credentials that whole groups of devices refuse: one alert each."""
-        return self._book.troubles()
+    def accounts(self) -> list[Account]:
+        return self._book.accounts()
+
+    def account_of(self, device: Device) -> Credential | None:
+        """The account that ``device`` is asked with."""
+        return self._book.for_device(device)
+
+    def endpoint_of(self, device: Device) -> Endpoint:
+        """Where its device service is."""
+        port = device.tags.get("onvif_port", "")
+        return Endpoint(int(port) if port.isdigit() else self._settings.port, self._settings.path)
 
     def collect(self, targets: Sequence[Target], deadline: float) -> AsyncIterator[list[Result]]:
         settings = self._settings
@@ -82,10 +97,9 @@ class OnvifCollector:
         at = self._env.clock.now().wall
         memory = self._memories.setdefault(device.id, Memory())
         credential = self._book.for_device(device)
-        port = device.tags.get("onvif_port", "")
         talk = Talk(
             target.ip,
-            Endpoint(int(port) if port.isdigit() else settings.port, settings.path),
+            self.endpoint_of(device),
             deadline,
             settings.max_body,
             memory,
@@ -98,10 +112,14 @@ class OnvifCollector:
         try:
             await self._poll(talk, target, memory, credential, deadline, readings)
             readings += _boot(memory, boot)
+            self._book.asked(device, Reason.OK)
             return Result(device.id, "onvif", at, Reason.OK, tuple(readings))
         except WireError as error:
             # Whatever we believed of its services and its log-in is found out afresh.
             memory.media = memory.login = memory.answerer = None
+            self._book.asked(device, error.reason)
+            if error.reason is Reason.AUTH:
+                readings += refusal_reading("onvif", credential, device.id)
             return Result(device.id, "onvif", at, error.reason, tuple(readings), error.detail)
         finally:
             talk.close()
@@ -125,6 +143,7 @@ class OnvifCollector:
             Reading("onvif.clock_drift_s", round(talk.drift_s, 1)),
         )
         information = answers.information(await log_in(talk, credential, device.id, deadline))
+        readings.append(Reading("onvif.password_refused", False))
         readings += _identity(device, memory, information, self._settings.spares)
         if memory.media is None:
             memory.media = await self._find_media(talk, target.ip)

@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator, Sequence
 from pydantic import Field
 
 from monitor.collectors.base import CheckSettings, Env
-from monitor.collectors.credentials import BackOff, CredentialBook, CredentialSettings
+from monitor.collectors.credentials import (
+    Account,
+    BackOff,
+    CredentialBook,
+    CredentialSettings,
+    refusal_reading,
+)
 from monitor.collectors.fanout import fan_out
 from monitor.collectors.http1 import WireError
 from monitor.collectors.rtsp.session import TEARDOWN_S, Session, Stream
@@ -64,9 +70,8 @@ class RtspCollector:
     async def stop(self) -> None:
         pass
 
-    def troubles(self) -> list[str]:
-        """Credentials that whole groups of devices refuse: one alert each."""
-        return self._book.troubles()
+    def accounts(self) -> list[Account]:
+        return self._book.accounts()
 
     def collect(self, targets: Sequence[Target], deadline: float) -> AsyncIterator[list[Result]]:
         settings = self._settings
@@ -82,9 +87,14 @@ class RtspCollector:
         try:
             async with lock:
                 proof, session = await self._prove(target, deadline)
+            self._book.asked(device, Reason.OK)
             return Result(device.id, "rtsp", at, Reason.OK, _readings(proof, session))
         except WireError as error:
-            return Result(device.id, "rtsp", at, error.reason, detail=error.detail)
+            self._book.asked(device, error.reason)
+            told: tuple[Reading, ...] = ()
+            if error.reason is Reason.AUTH:
+                told = refusal_reading("rtsp", self._book.for_device(device), device.id)
+            return Result(device.id, "rtsp", at, error.reason, told, error.detail)
         finally:
             if not lock.locked():
                 self._busy.pop(device.id, None)
@@ -115,6 +125,7 @@ class RtspCollector:
 
 def _readings(proof: Proof, session: Session) -> tuple[Reading, ...]:
     found: list[tuple[str, float | int | None]] = [
+        ("rtsp.password_refused", False),
         ("rtsp.connect_ms", session.connect_s * 1000),
         ("rtsp.first_key_frame_ms", proof.first_key_s * 1000),
         ("rtsp.frame_rate", proof.frame_rate),
