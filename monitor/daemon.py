@@ -26,6 +26,7 @@ from monitor.checks import Checks
 from monitor.clock import SystemClock
 from monitor.collectors.base import Collector, Env
 from monitor.config import Config, ConfigError, load
+from monitor.control.baselines import BaselineCommands
 from monitor.control.explain import explain
 from monitor.control.incidents import IncidentCommands
 from monitor.control.server import ControlServer
@@ -122,10 +123,11 @@ class Daemon:
                 "reload": self._cmd_reload,
                 "explain": self._cmd_explain,
                 **IncidentCommands(self).handlers(),
+                **BaselineCommands(self).handlers(),
             },
         )
         self.exporter = Exporter(self)
-        self._learned = Learned(self)
+        self.learned = Learned(self, saved.past.alive or now.wall)
         self.signs = SignKeeper(self)
         self.presence = Presence(clock, self._time_lost, self._own)
         self.attendant = Attendant(self, self.notifier)
@@ -153,7 +155,7 @@ class Daemon:
                 asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
                 asyncio.create_task(self._keep(self._watch_exclusions), name="exclusions"),
                 asyncio.create_task(self._keep(self.exporter.run), name="points"),
-                asyncio.create_task(self._keep(self._learned.run), name="learned"),
+                asyncio.create_task(self._keep(self.learned.run), name="learned"),
                 asyncio.create_task(self._keep(self.signs.run), name="signs"),
                 asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
                 asyncio.create_task(self._keep(Verifier(self).run), name="verify"),
@@ -184,7 +186,7 @@ class Daemon:
         await self.deliveries.start(config, open_channels(config))
         self.carry(self.pipeline.begin())
         self.deliveries.take_up(self._saved.pending)
-        self._learned.take_up()
+        self.learned.take_up()
         self.signs.take_up()
         self.sink.schema_changed(config.schema)
         self.sink.devices_changed(config.inventory.devices)
@@ -208,7 +210,7 @@ class Daemon:
         if self._eyes is not None:
             await self._eyes.stop()
         self.resolver.close()
-        await asyncio.gather(self._learned.save(), self.signs.save())
+        await asyncio.gather(self.learned.save(), self.signs.save())
         # Side by side, since whoever stops us does not wait for long.
         await asyncio.gather(
             self.control.stop(), self.exporter.stop(), self.deliveries.stop(_STOP_S), self.sink.stop()

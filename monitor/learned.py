@@ -1,4 +1,5 @@
-"""What rules have learned, kept over restarts and reloads: one file a rule in the state directory."""
+"""What rules have learned: kept over restarts and reloads (one file a rule in the state directory), begun
+anew after planned work, and what series alerted, for the books."""
 
 from __future__ import annotations
 
@@ -10,23 +11,30 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor.model import DeviceId, WallMs
 from monitor.rules.base import Learning
 from monitor.rules.book import RuleBook
+from monitor.rules.series import part_of
+from monitor.storage.ledger.records import SeriesAlerted
 
 if TYPE_CHECKING:
     from monitor.daemon import Daemon
+    from monitor.rules.baseline.rule import BaselineRule
     from monitor.rules.baseline.snapshot import Snapshot
 
 log = structlog.get_logger(room="learned")
 
-SAVE_EVERY_S = 900.0
-"""A crash costs at most what was learned in this time."""
+LOOK_EVERY_S = 60.0
+SAVE_EVERY = 15
+"""Looks. A crash costs at most what was learned in this time."""
 
 
 class Learned:
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Daemon, looked: WallMs) -> None:
+        """``looked``: up to when planned work has been heeded, by an earlier run or this one."""
         self._daemon = daemon
         self._folder = daemon.config.daemon.state_dir / "learned"
+        self._looked = looked
 
     def take_up(self) -> None:
         """At start: each rule takes up its last whole file."""
@@ -41,11 +49,54 @@ class Learned:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(SAVE_EVERY_S)
+            for _ in range(SAVE_EVERY):
+                await asyncio.sleep(LOOK_EVERY_S)
+                self.look()
             await self.save()
+
+    def look(self) -> None:
+        """Heed planned work that has ended since the last look, and book what series alerted."""
+        before, self._looked = self._looked, self._daemon.clock.now().wall
+        self._heed_planned_work(before, self._looked)
+        self._book_alerts()
+
+    def _heed_planned_work(self, since: WallMs, now: WallMs) -> None:
+        """Work that was planned once changes what is usual; work of every week is part of it."""
+        plan = self._daemon.pipeline.plan
+        for window in plan.policy.maintenance:
+            if window.end is None or not since <= window.ends <= now:
+                continue
+            series = sum(
+                rule.relearn(device.id)
+                for device in plan.devices.values()
+                if window.select.selects(device)
+                for rule in self.baselines()
+            )
+            log.info("planned work is over, learning anew what is usual", work=window.name, series=series)
+
+    def _book_alerts(self) -> None:
+        booked = [
+            SeriesAlerted(a.at, rule.settings.name, rule.settings.metric, a.key[0], part_of(a.key[1]),
+                          a.value, a.low, a.high, a.told)
+            for rule in self.baselines()
+            for a in rule.take_alerts()
+        ]  # fmt: skip
+        if booked:
+            self._daemon.ledger.write(booked)
+
+    def baselines(self) -> list[BaselineRule]:
+        """The baseline rules at work."""
+        from monitor.rules.baseline.rule import BaselineRule
+
+        return [r for r in self._daemon.pipeline.book.rules.values() if isinstance(r, BaselineRule)]
+
+    def relearn(self, device: DeviceId, metric: str) -> int:
+        """By hand: how many series begin anew."""
+        return sum(rule.relearn(device) for rule in self.baselines() if rule.settings.metric == metric)
 
     async def save(self) -> None:
         """Write every rule's memory; the files are written in a thread."""
+        self._book_alerts()
         kept = [(path, rule.snapshot()) for path, rule in self._rules(self._daemon.pipeline.book)]
         if kept:
             await asyncio.to_thread(self._write, kept)

@@ -22,6 +22,7 @@ from monitor.model import (
     State,
     WallMs,
 )
+from monitor.notifiers.evidence import Odd, Oddity
 from monitor.rules.base import Signal
 from monitor.rules.baseline.rule import BaselineRule
 from monitor.rules.baseline.settings import BaselineSettings
@@ -101,9 +102,15 @@ def test_a_lasting_fault_is_told_once_and_ended_once(watch: _Watch) -> None:
     assert told[0].device == CAMERA.id
     assert told[0].place == "East North"
     assert METRIC in told[0].detail and "…" in told[0].detail
+    odd = told[0].evidence
+    assert isinstance(odd, Odd) and (odd.metric, odd.unit) == (METRIC, "ms")
+    assert odd.low < 50 < odd.high < odd.value and odd.oddity is Oddity.HIGHEST and odd.days == 8
+    assert told[0].since == (START + STEP * (8 * PER_DAY + 1)) * 1000  # the first odd sample, not the last
+    [picture] = told[0].attachments
+    assert picture.media_type == "image/png" and picture.content.startswith(b"\x89PNG")
     ended = watch.feed(usual[24:100])
     assert [s.firing for s in ended] == [False]
-    assert ended[0].key == told[0].key
+    assert ended[0].key == told[0].key and ended[0].attachments == ()
 
 
 def test_one_wild_sample_is_not_told(watch: _Watch) -> None:
@@ -115,7 +122,9 @@ def test_one_wild_sample_is_not_told(watch: _Watch) -> None:
 def test_a_stuck_value_is_told() -> None:
     watch = _Watch(_settings(sensitivity="keen"))
     watch.feed(daily(8, random.Random(1)))
-    assert [s.firing for s in watch.feed([61.7] * 100)] == [True]
+    told = watch.feed([61.7] * 100)
+    assert [s.firing for s in told] == [True]
+    assert isinstance(told[0].evidence, Odd) and told[0].evidence.oddity is Oddity.STUCK
 
 
 def test_devices_that_are_not_selected_are_not_watched() -> None:
@@ -155,9 +164,16 @@ def test_a_series_that_alerts_again_and_again_is_noisy_rather_than_loud(watch: _
                 values[i] += size
         told += watch.feed(values)
     assert [s.firing for s in told] == [True, False] * 5
-    [(key, alerts)] = watch.rule.noisy(WallMs((START + STEP * watch.sample) * 1000))
-    assert [key] == watch.rule.learner.series()
-    assert alerts > 5
+    now = WallMs((START + STEP * watch.sample) * 1000)
+    [key] = watch.rule.learner.series()
+    assert watch.rule.alerts.in_a_week(key, now) > 5
+    booked = watch.rule.take_alerts()
+    assert [a.told for a in booked] == [True] * 5 + [False] * (len(booked) - 5)
+    assert watch.rule.take_alerts() == []
+    again = _Watch(_settings())
+    assert again.rule.adopt(watch.rule.snapshot())
+    assert again.rule.alerts.of(key) == booked
+    assert again.rule.alerts.in_a_week(key, now) > 5
 
 
 def test_what_was_learned_survives_a_restart(watch: _Watch) -> None:
@@ -194,6 +210,22 @@ def test_a_replaced_device_is_relearned_and_a_removed_one_forgotten(watch: _Watc
     assert watch.feed(v + 300 for v in daily(1, random.Random(10))) == []
     watch.book.reload(_Fleet({SWITCH.id: SWITCH}))
     assert key not in learner.series()
+
+
+def test_a_device_with_another_serial_number_is_relearned_once(watch: _Watch) -> None:
+    def poll(replaced: bool) -> None:
+        at = WallMs((START + STEP * watch.sample) * 1000)
+        reading = Reading("onvif.replaced", replaced)
+        watch.book.on_results(
+            [Result(CAMERA.id, "onvif", at, Reason.OK, (reading,))], Instant(at, MonoMs(at))
+        )
+
+    poll(False)
+    poll(True)
+    values = [v + 300 for v in daily(3, random.Random(9))]
+    assert watch.feed(values[: 2 * PER_DAY]) == []
+    poll(True)  # the same news again
+    assert [s.firing for s in watch.feed(v + 90 for v in values[2 * PER_DAY : 2 * PER_DAY + 12])] == [True]
 
 
 def test_an_alert_of_a_removed_device_ends(watch: _Watch) -> None:

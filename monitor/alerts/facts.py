@@ -172,6 +172,7 @@ def notice_of(
         allowed_ms=clock.allowed_ms if clock else 0,
         paused=pause.cause if pause else "",
         paused_until=pause.ends if pause else None,
+        evidence=lead.evidence,
         attachments=_attachments(alerts) if kind is NoticeKind.OPENED else (),
         remedy=incident.remedy if kind is NoticeKind.RESOLVED else "",
     )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from monitor.alerts.service import LevelSettings
 from monitor.model import DeviceId, IncidentId, MonoMs, Severity, Tags, WallMs
 from monitor.notifiers.attachment import Attachment
+from monitor.notifiers.evidence import Evidence
 from monitor.rules.base import Rate, Signal
 
 
@@ -37,6 +38,7 @@ class Alert:
     until: WallMs | None = None
     offline_set: frozenset[DeviceId] = frozenset()
     attachments: tuple[Attachment, ...] = ()
+    evidence: Evidence | None = None
     """In memory only."""
     _labels: dict[str, str] | None = None
 
@@ -56,6 +58,7 @@ class Alert:
             signal.detail,
             offline_set=frozenset(signal.offline),
             attachments=signal.attachments,
+            evidence=signal.evidence,
         )
 
     def all_labels(self) -> dict[str, str]:

@@ -71,6 +71,13 @@ class MaintenanceSettings(Section):
     def zone(self) -> tzinfo:
         return ZoneInfo(self.timezone)
 
+    @property
+    def ends(self) -> WallMs:
+        """Of a window that is open once: its end."""
+        if self.end is None:
+            raise ValueError("a window of every week has no end")
+        return WallMs(int(_in_zone(self.end, self.zone).timestamp() * 1000))
+
     def span_at(self, at: WallMs) -> tuple[WallMs, WallMs] | None:
         """The window that is open at that moment: from, to (UTC ms)."""
         moment = datetime.fromtimestamp(at / 1000, self.zone)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import csv
-from collections.abc import Iterator
-from datetime import datetime
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from monitor.cli.common import ask_daemon, config_option, settings_of, when
+from monitor.notifiers.evidence_words import number
+from monitor.rules.baseline.alerts import PAGES_A_WEEK
 from monitor.rules.baseline.calendar import Holidays, LocalCalendar
-from monitor.rules.baseline.learner import Key, Learner
-from monitor.rules.baseline.picture import Mark, sparkline
 from monitor.rules.baseline.replay import Sample, replay
 from monitor.rules.baseline.settings import SENSITIVITIES, Direction
-from monitor.rules.baseline.snapshot import load
 
 
 @click.group()
@@ -29,39 +32,62 @@ _zone = click.option(
 
 
 @baseline.command()
-@click.argument("state", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("device")
-@click.option("--hour", type=click.IntRange(0, 23), help="Of this hour alone.")
-@click.option("--png", type=click.Path(path_type=Path), help="Draw a working day's band into this file.")
-@_zone
-def show(state: Path, device: str, hour: int | None, png: Path | None, timezone: str) -> None:
-    """What is usual for DEVICE, by the rule whose snapshot STATE is: the band by the hour, and the bar that
-    its alerts have raised."""
-    loaded = load(state)
-    for trouble in loaded.troubles:
-        click.echo(f"passed over {trouble}", err=True)
-    learner = Learner(LocalCalendar(ZoneInfo(timezone)), 300.0)
-    if loaded.snapshot is None or not learner.adopt(loaded.snapshot):
-        raise click.ClickException(f"{state} holds no baselines of this version")
-    keys = [key for key in learner.series() if key[0] == device]
-    if not keys:
-        raise click.ClickException(f'nothing learned about "{device}"')
-    for key in keys:
-        _show(learner, key, range(24) if hour is None else (hour,))
+@click.argument("metric")
+@click.option("--hour", type=click.IntRange(0, 23), help="The band of this hour alone.")
+@click.option("--png", type=click.Path(path_type=Path), help="Draw the last samples over their band here.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, for programs.")
+@config_option
+def show(path: Path, device: str, metric: str, hour: int | None, png: Path | None, as_json: bool) -> None:
+    """What the running daemon takes for usual: METRIC of DEVICE (an id, name or address) by the hour of
+    working and rest days, the budget that its alerts have used up, and the last alerts."""
+    found = ask_daemon(path, "baseline_show", device=device, metric=metric)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        zone = settings_of(path).zone
+        for series in found["series"]:
+            _show(found["device"]["name"], metric, series, range(24) if hour is None else (hour,), zone)
+        if found["more"]:
+            click.echo(f"and {found['more']} more")
     if png is not None:
-        day = [learner.usual_on(keys[0], h * 900.0, 0) for h in range(96)]
-        png.write_bytes(sparkline([Mark(u.expected, u.low, u.high) for u in day if u is not None]))
+        png.write_bytes(base64.b64decode(found["series"][0]["png"]))
 
 
-def _show(learner: Learner, key: Key, hours: range | tuple[int]) -> None:
-    tags = " ".join(f"{name}={value}" for name, value in key[1])
-    click.echo(f"{key[0]} {tags}".rstrip() + f": bar {learner.bar(key):.2f}")
+def _show(name: str, metric: str, series: dict[str, Any], hours: Sequence[int], zone: tzinfo) -> None:
+    unit, usual = series["unit"], series["usual"]
+    heading = " ".join(part for part in (name, metric, series["part"]) if part)
+    click.echo(f"{heading} (rule {series['rule']})")
+    if usual is None:
+        click.echo("  nothing learned yet")
+        return
+    last = number(series["last"], unit) if series["last"] is not None else "-"
+    click.echo(f"  last {last}, usual now {_band(usual, unit)}, known for {usual['days']} days")
+    noisy = "; noisy: in the weekly report, not paged" if series["alerts_in_a_week"] >= PAGES_A_WEEK else ""
+    click.echo(f"  bar {series['bar']:.2f}, {series['alerts_in_a_week']} alerts in seven days{noisy}")
+    for alert in series["alerts"]:
+        told = "" if alert["told"] else "  not told"
+        click.echo(f"  alert {when(alert['at'], zone)}  {number(alert['value'], unit)}"
+                   f"  ({_band(alert, unit)}){told}")  # fmt: skip
     for hour in hours:
-        for day_type, name in ((0, "working day"), (1, "rest day")):
-            usual = learner.usual_on(key, hour * 3600.0 + 1800.0, day_type)
-            if usual is not None:
-                band = f"{usual.low:12.6g} … {usual.high:12.6g}"
-                click.echo(f"  {hour:02}:00 {name:12} {band}  about {usual.expected:.6g}")
+        work, rest = series["hours"][hour]
+        if work is not None and rest is not None:
+            click.echo(f"  {hour:02}:00  working day {_band(work, unit)}  rest day {_band(rest, unit)}")
+
+
+def _band(usual: dict[str, Any], unit: str) -> str:
+    return f"{number(usual['low'], unit)} … {number(usual['high'], unit)}"
+
+
+@baseline.command()
+@click.argument("device")
+@click.argument("metric")
+@config_option
+def relearn(path: Path, device: str, metric: str) -> None:
+    """After a planned change: METRIC of DEVICE is learned anew. The first day is silent; the shape of the day
+    is kept. Work entered as [[maintenance]] and a replaced device do the same by themselves."""
+    found = ask_daemon(path, "baseline_relearn", device=device, metric=metric)
+    click.echo(f"{found['series']} series are learned anew")
 
 
 @baseline.command("replay")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def explain(daemon: Daemon, wanted: str) -> dict[str, Any]:
     """By id, name or address. Times are UTC milliseconds. ``ControlError``: no such device, or several."""
     pipeline, now = daemon.pipeline, daemon.clock.now()
-    track = _find(pipeline, wanted)
+    track = find_track(pipeline, wanted)
     device = track.device
     root = pipeline.fleet.root(device.id)
     return {
@@ -60,7 +60,8 @@ def explain(daemon: Daemon, wanted: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _find(pipeline: Pipeline, wanted: str) -> Track:
+def find_track(pipeline: Pipeline, wanted: str) -> Track:
+    """By id, name or address. ``ControlError``: no such device, or several."""
     tracks = pipeline.states.tracks
     if (track := tracks.get(DeviceId(wanted))) is not None:
         return track

@@ -39,7 +39,13 @@ def demo_hour(fleet: Fleet, end: WallMs, rng: random.Random, minutes: int = 60) 
             for device, state in states.items()
         ]
         yield Minute(
-            results, [*_rates(states, at), *_incidents(minute, at), *_health(fleet, minute, at, rng)]
+            results,
+            [
+                *_rates(states, at),
+                *_incidents(minute, at),
+                *_health(fleet, minute, at, rng),
+                *_usual(fleet, at),
+            ],
         )
 
 
@@ -165,6 +171,17 @@ def _incidents(minute: int, at: WallMs) -> Iterator[Point]:
         if when == minute:
             tags = (("cause", "device_down"), ("severity", severity), ("event", event))
             yield Point("incident", tags, (("id", number), ("subject", subject), ("place", place)), at)
+
+
+def _usual(fleet: Fleet, at: WallMs) -> Iterator[Point]:
+    """What baseline rules over round trips and traffic have learned."""
+    for device in fleet.devices.values():
+        of = (("device", device.id), ("metric", "ping.average_response_ms"), ("rule", "round-trip"))
+        yield Point("baseline", of, (("expected", 1.25), ("low", 0.5), ("high", 2.6)), at)
+        if device.kind is Kind.SWITCH:
+            of = (("device", device.id), ("metric", "interface.in_bps"), ("rule", "traffic"))
+            part = ("part", "GigabitEthernet0/0/24")
+            yield Point("baseline", (*of, part), (("expected", 2e5), ("low", 1.3e5), ("high", 2.7e5)), at)
 
 
 def _health(fleet: Fleet, minute: int, at: WallMs, rng: random.Random) -> Iterator[Point]:

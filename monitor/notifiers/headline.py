@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitor.model import Reason, Severity
 from monitor.notifiers.clean import clean
+from monitor.notifiers.evidence_words import evidence_brief
 from monitor.notifiers.notice import Notice, NoticeKind, RateLine
 from monitor.words import N_, Words
 
@@ -24,6 +25,8 @@ BROKEN = {
     "device_unknown": N_("{subject} is not being measured"),
     "online_rate": N_("{subject}: online rate too low"),
     "threshold": N_("{subject}: limit exceeded"),
+    "baseline": N_("{subject}: a reading is not as usual"),
+    "forecast": N_("{subject}: a limit will be reached before long"),
     "month_forecast": N_("{subject}: the month is heading for too low an online rate"),
     "blind": N_("The monitoring system has lost its own network: device states unknown"),
     "ledger": N_("The monitoring system cannot write its ledger"),
@@ -62,6 +65,8 @@ _MENDED = {
     "device_unknown": N_("{subject} is being measured again"),
     "online_rate": N_("{subject}: online rate is back"),
     "threshold": N_("{subject} is back to normal"),
+    "baseline": N_("{subject}: the reading is as usual again"),
+    "forecast": N_("{subject}: the limit will not be reached before long"),
     "month_forecast": N_("{subject}: the month will end well at the present rate"),
     "blind": N_("The monitoring system's network is back"),
     "ledger": N_("The monitoring system writes its ledger again"),
@@ -163,6 +168,8 @@ def headline(words: Words, notice: Notice) -> str:
         )
     if notice.cause == "threshold" and notice.detail and not over:
         return f"{subject} {clean(notice.detail, DETAIL)}"
+    if notice.evidence is not None and not over:
+        return f"{subject}: {evidence_brief(words, notice.evidence)}"
     if notice.cause == "device_down" and notice.offline > 1 and not over:
         return words.many(
             "{subject} is offline, {n} device affected",

@@ -15,6 +15,7 @@ from pydantic import RootModel
 
 from monitor.model import IncidentId, Severity, WallMs
 from monitor.notifiers.attachment import Attachment
+from monitor.notifiers.evidence import Evidence
 
 
 class NoticeKind(StrEnum):
@@ -95,6 +96,8 @@ class Notice:
     paused: str = ""
     """Why the contract's clocks stand still now: ``weather`` or ``power_cut``; empty when they run."""
     paused_until: WallMs | None = None
+    evidence: Evidence | None = None
+    """For alerts over readings: what was seen, what was usual or is to come."""
     attachments: tuple[Attachment, ...] = ()
     """Files that go with it (see ``attachment``)."""
     remedy: str = ""

@@ -11,6 +11,7 @@ from datetime import tzinfo
 
 from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.clean import clean, cut
+from monitor.notifiers.evidence_words import evidence_words
 from monitor.notifiers.headline import (
     DETAIL,
     NAME,
@@ -110,7 +111,9 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
     if when := _when(w, notice, form, zone):
         yield w.text("When: {when}", when=when)
     yield from _counts(w, notice, form)
-    if notice.detail and not (notice.cause == "threshold" and notice.kind is not NoticeKind.RESOLVED):
+    if notice.evidence is not None and notice.kind is not NoticeKind.RESOLVED:
+        yield from evidence_words(w, notice.evidence)
+    elif notice.detail and not (notice.cause == "threshold" and notice.kind is not NoticeKind.RESOLVED):
         yield w.text("Detail: {detail}", detail=clean(notice.detail, DETAIL))
     if remedy := _REMEDIES.get(notice.remedy):
         yield w.text(remedy)

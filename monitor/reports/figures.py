@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.books.moments import Moments, moments
+from monitor.books.noisy import NoisySeries, read_noisy
 from monitor.books.outages import Fault, PowerCut, Problem, faults_of, power_cuts, problems_of
 from monitor.books.period import Period
 from monitor.books.read import Records, read_records, snapshot
@@ -45,6 +46,7 @@ class Figures:
     cuts: Sequence[PowerCut]
     services: Sequence[Service]
     exceeded: Sequence[Exceeded]
+    noisy: Sequence[NoisySeries]
     foretold: Foretold
     """As it stood at the end of the period."""
 
@@ -72,6 +74,7 @@ def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int)
         records = read_records(db, cut)
         services = read_services(db, cut, records.exclusions)
         exceeded = read_exceeded(db, cut)
+        noisy = read_noisy(db, cut)
         foretold = read_foretold(db, cut.until * 1000)
     if not records.histories:
         raise NothingBooked(
@@ -98,5 +101,6 @@ def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int)
         power_cuts(faults, everything.stretches),
         services,
         exceeded,
+        noisy,
         foretold,
     )

@@ -49,6 +49,14 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
     yield _records(f, words)
     yield Heading(t("2. Times when nothing was measured"))
     yield _gaps(f, words)
+    yield Heading(t("3. Readings that alerted too often"))
+    yield Paragraph(
+        t(
+            "A reading that is not as usual five times within seven days is told no more, but listed here: it"
+            " changes too often for its rule, or something comes and goes."
+        )
+    )
+    yield _noisy(f, words)
 
 
 def _records(f: Figures, words: Words) -> Table:
@@ -108,6 +116,26 @@ def _verified(s: Service, f: Figures, words: Words) -> str:
         return "–"
     who = words.text("by check") if s.verified_by == BY_CHECK else s.verified_by
     return f"{moment(s.verified, f.period.zone)} {who}".strip()
+
+
+def _noisy(f: Figures, words: Words) -> Table:
+    t = words.text
+    rows: list[tuple[Value, ...]] = [
+        (n.rule, n.name, n.area, f"{n.metric} {n.part}".strip(), n.times, n.untold, n.last,
+         f"{n.value:.4g} ({n.low:.4g} … {n.high:.4g})")
+        for n in f.noisy
+    ]  # fmt: skip
+    columns = (
+        Column(t("Rule"), width=1.2),
+        Column(t("Device"), width=2.0),
+        Column(t("Area"), width=1.2),
+        Column(t("Reading"), width=2.0),
+        Column(t("Times"), Sort.COUNT, 0.6),
+        Column(t("Not told"), Sort.COUNT, 0.7),
+        Column(t("Last time"), Sort.MOMENT, 1.3),
+        Column(t("Last value (usual)"), width=1.6),
+    )
+    return Table(t("Readings that alerted too often"), columns, rows, empty=t("None."))
 
 
 def _gaps(f: Figures, words: Words) -> Table:

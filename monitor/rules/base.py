@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from monitor.model import Device, DeviceId, Instant, Point, Reading, Severity, Standing, State, Tags, WallMs
 from monitor.notifiers.attachment import Attachment
+from monitor.notifiers.evidence import Evidence
 from monitor.settings import Duration, Section
 from monitor.states import Changes
 
@@ -84,6 +85,8 @@ class Signal:
     detail: str = ""
     attachments: tuple[Attachment, ...] = ()
     """Files that go with the first message, such as a picture of the curve."""
+    evidence: Evidence | None = None
+    """For a rule over readings: what was seen and what was usual, to be worded for people."""
 
 
 class Fleet(Protocol):

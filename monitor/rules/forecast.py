@@ -8,22 +8,27 @@ margin. Which day that is, is said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Self
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
-from monitor.model import Device, DeviceId, Instant, Reading, Tags, WallMs
+from monitor.model import DeviceId, Instant, Point, Reading, WallMs
+from monitor.notifiers.evidence import Foreseen
 from monitor.rules.base import Fleet, RuleSettings, Signal
 from monitor.rules.baseline.settings import metric_name, zone_name
-from monitor.rules.hold import Holds, Step
-from monitor.rules.trend import POINTS, Fit, Trend
-from monitor.select import DeviceSelector, labels_of
+from monitor.rules.baseline.snapshot import Snapshot
+from monitor.rules.hold import Step
+from monitor.rules.series import Key, SeriesRule, key_of, part_of, text_of, unit_of
+from monitor.rules.trend import POINTS, STATE, Fit, Trend
+from monitor.select import DeviceSelector
 from monitor.settings import Duration
 from monitor.states import Changes
 
+_LAYOUT = "forecast-1"
 _YEAR_9999 = 253_370_000_000.0
 _MARGIN = 1.5
 """An alert ends when the limit is this many horizons away: not at every wobble of the trend."""
@@ -61,9 +66,6 @@ class ForecastSettings(RuleSettings):
         return value > self.limit if self.above is not None else value < self.limit
 
 
-Key = tuple[DeviceId, Tags]
-
-
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """When a series will meet the limit: by the trend, and at the latest."""
@@ -73,36 +75,22 @@ class Outlook:
     latest: WallMs
 
 
-class ForecastRule:
+class ForecastRule(SeriesRule):
     Settings: ClassVar[type[RuleSettings]] = ForecastSettings
-    rank: ClassVar[int] = 1
+    settings: ForecastSettings
 
     def __init__(self, settings: ForecastSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.metrics: Sequence[str] = (settings.metric,)
         self._zone = ZoneInfo(settings.timezone)
-        self._devices: dict[DeviceId, Device] = {}
         self._trends: dict[Key, Trend] = {}
         self._outlooks: dict[Key, Outlook] = {}
-        self._holds: Holds[Key] = Holds(settings.for_)
 
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
-        self._devices = {d.id: d for d in fleet.devices.values() if self.settings.select.selects(d)}
+        yield from super().reload(fleet)
         for key in [key for key in self._trends if key[0] not in self._devices]:
             del self._trends[key]
-        for key in self._holds.held():
-            if key[0] not in self._devices:
-                since = self._holds.since(key)
-                if self._holds.drop(key):
-                    yield self._signal(key, since, firing=False)
-
-    def restore(self, firing: Iterable[tuple[Tags, WallMs]]) -> Iterator[Signal]:
-        for tags, since in firing:
-            key = (DeviceId(dict(tags)["device"]), tags[1:])
-            if key[0] in self._devices:
-                self._holds.restore(key, since)
-            else:
-                yield self._signal(key, since, firing=False)
+            self._outlooks.pop(key, None)
 
     def on_changes(self, changes: Changes, now: Instant) -> Iterable[Signal]:
         return ()
@@ -137,37 +125,50 @@ class ForecastRule:
             self._outlooks.pop(key, None)
 
     @property
-    def busy(self) -> bool:
-        """The next tick may bring something about by itself."""
-        return self._holds.waiting
+    def memory(self) -> str:
+        return f"{self.settings.name} {self.settings.metric} {self.settings.over:g}"
 
-    def on_tick(self, now: Instant) -> Iterator[Signal]:
-        for key in self._holds.due(now):
-            yield self._signal(key, self._holds.since(key), firing=True)
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            _LAYOUT,
+            [text_of(key) for key in self._trends],
+            np.array([trend.state() for trend in self._trends.values()]).reshape(-1, STATE).T,
+            np.zeros((0, len(self._trends)), np.float32),
+        )
+
+    def adopt(self, snapshot: Snapshot) -> bool:
+        if snapshot.layout != _LAYOUT or snapshot.wide.shape[0] != STATE:
+            return False
+        self._trends = {}
+        for n, text in enumerate(snapshot.keys):
+            trend = self._trends[key_of(text)] = Trend(self.settings.over / POINTS)
+            trend.take_up(snapshot.wide[:, n].tolist())
+        return True
+
+    def points(self, at: WallMs) -> Iterable[Point]:
+        return ()
 
     def outlook(self, key: Key) -> Outlook | None:
         """What is foreseen for a series, while its condition holds."""
         return self._outlooks.get(key)
 
-    def _signal(self, key: Key, since: WallMs, *, firing: bool) -> Signal:
-        settings, (id_, tags) = self.settings, key
-        device = self._devices.get(id_)
-        labels = labels_of(device) if device else {"id": id_}
-        return Signal(
-            rule=settings.name,
-            cause="forecast",
-            severity=settings.severity,
-            key=(("device", id_), *tags),
-            firing=firing,
-            since=since,
-            labels=(*labels.items(), *settings.labels.items()),
-            subject=device.name if device else id_,
-            place=" ".join(part for part in (device.area, device.site) if part) if device else "",
-            device=id_,
-            detail=self._words(key),
-        )
+    @property
+    def _cause(self) -> str:
+        return "forecast"
 
-    def _words(self, key: Key) -> str:
+    def _signal(self, key: Key, since: WallMs, *, firing: bool, detail: str = "") -> Signal:
+        signal = super()._signal(key, since, firing=firing, detail=detail)
+        outlook = self._outlooks.get(key)
+        if not firing or outlook is None:
+            return signal
+        metric = self.settings.metric
+        likely, latest = self._day(outlook.likely), self._day(outlook.latest)
+        evidence = Foreseen(
+            metric, unit_of(metric), part_of(key[1]), outlook.value, self.settings.limit, likely, latest
+        )
+        return replace(signal, evidence=evidence)
+
+    def _words(self, key: Key, detail: str) -> str:
         """``metric value → limit: day`` (the likely day; a range when the latest is another)."""
         outlook = self._outlooks.get(key)
         if outlook is None:

@@ -12,10 +12,11 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from monitor.model import Device, DeviceId, Instant, Reading, State, Tags, WallMs
+from monitor.model import DeviceId, Instant, Reading, State, WallMs
 from monitor.rules.base import Fleet, RuleSettings, Signal
-from monitor.rules.hold import Holds, Step
-from monitor.select import DeviceSelector, labels_of
+from monitor.rules.hold import Step
+from monitor.rules.series import Key, SeriesRule
+from monitor.select import DeviceSelector
 from monitor.states import Changes
 
 
@@ -55,18 +56,13 @@ class ThresholdSettings(RuleSettings):
         return self
 
 
-Key = tuple[DeviceId, Tags]
-
-
-class ThresholdRule:
+class ThresholdRule(SeriesRule):
     Settings: ClassVar[type[RuleSettings]] = ThresholdSettings
-    rank: ClassVar[int] = 1
+    settings: ThresholdSettings
 
     def __init__(self, settings: ThresholdSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.metrics: Sequence[str] = (settings.metric,) if settings.metric else ()
-        self._devices: dict[DeviceId, Device] = {}
-        self._holds: Holds[Key] = Holds(settings.for_)
         self._review: Fleet | None = None
         """After a reload: the fleet whose states are still to be looked at."""
         self._flapping: set[DeviceId] = set()
@@ -74,22 +70,9 @@ class ThresholdRule:
         """Flapping devices that have left the state: their alert waits for the end of the flapping."""
 
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
-        self._devices = {d.id: d for d in fleet.devices.values() if self.settings.select.selects(d)}
         if self.settings.state is not None:
             self._review = fleet
-        for key in self._holds.held():
-            if key[0] not in self._devices:
-                since = self._holds.since(key)
-                if self._holds.drop(key):
-                    yield self._signal(key, since, firing=False)
-
-    def restore(self, firing: Iterable[tuple[Tags, WallMs]]) -> Iterator[Signal]:
-        for tags, since in firing:
-            key = (DeviceId(dict(tags)["device"]), tags[1:])
-            if key[0] in self._devices:
-                self._holds.restore(key, since)
-            else:
-                yield self._signal(key, since, firing=False)
+        yield from super().reload(fleet)
 
     def on_changes(self, changes: Changes, now: Instant) -> Iterator[Signal]:
         if self.settings.state is None:
@@ -143,8 +126,7 @@ class ThresholdRule:
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         fleet, self._review = self._review, None
         yield from self._look_at(fleet, now) if fleet is not None else ()
-        for key in self._holds.due(now):
-            yield self._signal(key, self._holds.since(key), firing=True)
+        yield from super().on_tick(now)
 
     def _look_at(self, fleet: Fleet, now: Instant) -> Iterator[Signal]:
         for device in self._devices:
@@ -159,26 +141,11 @@ class ThresholdRule:
         if step in (Step.FIRED, Step.ENDED):
             yield self._signal(key, since, firing=step is Step.FIRED, detail=detail)
 
-    def _signal(self, key: Key, since: WallMs, *, firing: bool, detail: str = "") -> Signal:
-        settings, (id_, tags) = self.settings, key
-        device = self._devices.get(id_)
-        labels = labels_of(device) if device else {"id": id_}
-        return Signal(
-            rule=settings.name,
-            cause=f"device_{settings.state}" if settings.state else "threshold",
-            severity=settings.severity,
-            key=(("device", id_), *tags),
-            firing=firing,
-            since=since,
-            labels=(*labels.items(), *settings.labels.items()),
-            subject=device.name if device else id_,
-            place=" ".join(part for part in (device.area, device.site) if part) if device else "",
-            device=id_,
-            offline=(id_,) if settings.state else (),
-            detail=self._words(detail),
-        )
+    @property
+    def _cause(self) -> str:
+        return f"device_{self.settings.state}" if self.settings.state else "threshold"
 
-    def _words(self, value: str) -> str:
+    def _words(self, key: Key, value: str) -> str:
         settings = self.settings
         if settings.state is not None:
             return value

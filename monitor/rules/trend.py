@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -17,6 +19,8 @@ POINTS = 48
 """Spans that are kept: 1,128 pairs, a tenth of a millisecond to sort."""
 ENOUGH = 12
 """Spans before there is a trend to speak of."""
+STATE = 4 + 2 * POINTS
+"""Numbers that a trend is kept in."""
 _RUPTURE = 6.0
 """Two spans in a row this many spreads off the trend, the same way: it was broken, and starts anew."""
 
@@ -79,6 +83,18 @@ class Trend:
             rose = abs(fit.slope) * self._span * len(self._points)
             if min(abs(o) for o in off) > max(bound, 0.3 * rose) and off[0] * off[1] > 0:
                 self._points = deque((last, point), maxlen=POINTS)
+
+    def state(self) -> list[float]:
+        """``STATE`` numbers that ``take_up`` goes on from."""
+        points = [number for point in self._points for number in point]
+        known = [float(self._window), self._total, float(self._n), float(len(self._points)), *points]
+        return known + [0.0] * (STATE - len(known))
+
+    def take_up(self, state: Sequence[float]) -> None:
+        window, total, n, points, *rest = state
+        self._window, self._total, self._n = int(window), total, int(n)
+        pairs = zip(rest[::2], rest[1::2], strict=True)
+        self._points = deque(islice(pairs, int(points)), maxlen=POINTS)
 
     def fit(self) -> Fit | None:
         if len(self._points) < ENOUGH:

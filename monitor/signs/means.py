@@ -10,15 +10,13 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import DeviceId, Tags, WallMs
+from monitor.model import DeviceId, WallMs
+from monitor.rules.series import Key
 from monitor.signs.kinds import SIGNS, WEIGHINGS, Measure, Sign
-
-Key: TypeAlias = tuple[DeviceId, Tags]
 
 RECENT, BEFORE, KNOWN, AT = range(4)
 """For events ``RECENT`` and ``BEFORE`` are counts that fade over a week and over four."""

@@ -10,9 +10,10 @@ import numpy as np
 
 from monitor.model import Device, DeviceId, Result, State, WallMs
 from monitor.rules.baseline.snapshot import Snapshot
+from monitor.rules.series import key_of, text_of
 from monitor.signs.calls import Call, Calls
 from monitor.signs.kinds import READ_FROM, Sign
-from monitor.signs.means import COUNTED, EVERY_S, WIDTH, Key, Means, Remembered
+from monitor.signs.means import COUNTED, EVERY_S, WIDTH, Means, Remembered
 from monitor.signs.score import Scored
 from monitor.states import Track, Transition
 
@@ -21,7 +22,6 @@ _FAST = "icmp"
 """The check that comes by the thousand a second, and brings no events."""
 TOGETHER = 5
 """So many that fall at one site in one step fell of one cause, and that was not in any of them."""
-_SEPARATOR = "\x1f"
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class SignWatch:
         """``False`` when it is of another layout."""
         if snapshot.layout != _LAYOUT or snapshot.wide.shape[0] != 1 or snapshot.slim.shape[0] != WIDTH:
             return False
-        keys = [_key(text) for text in snapshot.keys]
+        keys = [key_of(text) for text in snapshot.keys]
         rows = np.ascontiguousarray(snapshot.slim.T)
         self.means.adopt({key: rows[n] for n, key in enumerate(keys) if rows[n].any()})
         self.calls.failing = {
@@ -109,13 +109,8 @@ def snapshot(remembered: Remembered, failing: Mapping[DeviceId, WallMs]) -> Snap
     keys = remembered.keys
     known = {device for device, _ in keys}
     lost = [device for device in failing if device not in known]
-    names = [_SEPARATOR.join((id_, *(part for tag in tags for part in tag))) for id_, tags in keys]
+    names = [text_of(key) for key in keys]
     table = np.zeros((len(keys) + len(lost), WIDTH), np.float32)
     table[: len(keys)] = remembered.table
     judged = np.array([[float(failing.get(d, 0)) for d in [k[0] for k in keys] + lost]])
     return Snapshot(_LAYOUT, [*names, *lost], judged, table.T)
-
-
-def _key(text: str) -> Key:
-    device, *parts = text.split(_SEPARATOR)
-    return DeviceId(device), tuple(zip(parts[::2], parts[1::2], strict=True))

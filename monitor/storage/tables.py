@@ -144,6 +144,22 @@ RATES_AND_EVENTS = (
         ),
     ),
     Measurement(
+        "baseline",
+        "What baseline rules take for usual, every five minutes: to be drawn behind the values.",
+        _OWN,
+        (
+            Tag("device", "device id"),
+            Tag("metric", "`measurement.field` that it is about"),
+            Tag("rule", "name of the rule"),
+            Tag("part", "which port, disk, page; absent where there is only one"),
+        ),
+        (
+            f("expected", "", "what is expected now, in the unit of the metric"),
+            f("low", "", "the usual range at this hour: from"),
+            f("high", "", "to"),
+        ),
+    ),
+    Measurement(
         "incident",
         "The opening or the end of an incident, for annotations.",
         _OWN,

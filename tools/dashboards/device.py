@@ -18,6 +18,22 @@ WHERE {THIS} AND time > now() - 15m GROUP BY "ifIndex", "ifDescr"
 """
 
 
+USUAL = (("low", Text("通常下限", "usual from")), ("high", Text("通常上限", "usual to")))
+
+
+def usual(metric: str, lang: Lang, *, parts: bool = False) -> list[Target]:
+    """The band that a baseline rule has learned; nothing where no rule watches the metric."""
+    band = f"WHERE {THIS} AND \"metric\" = '{metric}' AND $timeFilter GROUP BY time($__interval)"
+    band += ', "part"' if parts else ""
+    return [
+        Target(
+            f'SELECT mean("{edge}") FROM "baseline" {band} fill(none)',
+            f"$tag_part {text.to(lang)}" if parts else text.to(lang),
+        )
+        for edge, text in USUAL
+    ]
+
+
 def mean(measurement: str, field: str) -> str:
     return f'SELECT mean("{field}") FROM "{measurement}" {EACH} fill(none)'
 
@@ -75,7 +91,9 @@ def build(lang: Lang) -> Dashboard:
                     ("minimum", Text("最小", "min")),
                     ("maximum", Text("最大", "max")),
                 )
-            ],
+            ]
+            + usual("ping.average_response_ms", lang),
+            band=(USUAL[0][1].to(lang), USUAL[1][1].to(lang)),
             unit="ms",
             low=0,
         ),
@@ -99,6 +117,7 @@ def build(lang: Lang) -> Dashboard:
                     f'SELECT -1 * mean("out_bps") FROM "interface" {EACH}, "ifDescr" fill(none)',
                     f"$tag_ifDescr {Text('出', 'out').to(lang)}",
                 ),
+                *usual("interface.in_bps", lang, parts=True),
             ],
             unit="bps",
         ),

@@ -96,8 +96,10 @@ def series_panel(
     height: int = 8,
     bars: bool = False,
     gap: str = "300000",
+    band: tuple[str, str] | None = None,
 ) -> timeseries.Panel:
-    """Lines over time; with ``steps`` the thresholds are drawn as lines."""
+    """Lines over time; with ``steps`` the thresholds are drawn as lines, and the space between the two series
+    named by ``band`` is filled, behind the others."""
     panel = (
         _common(timeseries.Panel(), title, targets, width, height)
         .unit(unit)
@@ -116,6 +118,10 @@ def series_panel(
         )
         .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI))
     )
+    if band is not None:
+        bare = model.DynamicConfigValue(id_val="custom.lineWidth", value=0)
+        fill = model.DynamicConfigValue(id_val="custom.fillBelowTo", value=band[0])
+        panel.override_by_name(band[0], [bare]).override_by_name(band[1], [bare, fill])
     if low is not None:
         panel.min(low)
     if high is not None:

@@ -8,16 +8,28 @@ from dataclasses import dataclass
 from monitor.rules.baseline import layout as at
 from monitor.rules.baseline.scalar import NONE_F32, SLOT_S
 
+_FAR = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What a value was expected to be, and between what it lay in the last two to four weeks at this hour."""
+    """What a value was expected to be, and about what it was."""
 
     expected: float
     low: float
     high: float
+    """The range of this hour, but no further from ``expected`` than four spreads: what is odd now widens the
+    one, and hardly the other."""
     spread: float
     """Usual distance from ``expected`` at this time of day."""
+    hour_low: float
+    hour_high: float
+    """Between what it lay in the last two to four weeks at this hour, from level to level."""
+    lowest: float
+    highest: float
+    """... and at any hour."""
+    days: int
+    """How far back that is known."""
 
     def holds(self, value: float) -> bool:
         """Nothing to speak of: within three spreads. The range of this hour is no measure, since it widens
@@ -35,9 +47,25 @@ def usual(w: Sequence[float], s: Sequence[float], second: float, day_type: int) 
     hour = min(int(second / 3600.0), 23)
     high = max(s[at.HIGH_NOW + hour], s[at.HIGH_BEFORE + hour])
     low = min(s[at.LOW_NOW + hour], s[at.LOW_BEFORE + hour])
+    level, far = w[at.LEVEL], _FAR * spread
+    lowest, highest = level + s[at.LOWEST], level + s[at.HIGHEST]
+    age = (w[at.TIME] - w[at.START]) / 86400.0
+    # The present two weeks, and all of the two before.
+    days = int(min(age, 14.0 + age % 14.0))
     if high == -NONE_F32 or low == NONE_F32:
-        return Usual(expected, expected - 3.0 * spread, expected + 3.0 * spread, spread)
-    return Usual(expected, w[at.LEVEL] + low, w[at.LEVEL] + high, spread)
+        return Usual(expected, expected - far, expected + far, spread, lowest, highest, lowest, highest, days)
+    narrow, wide = max(level + low, expected - far), min(level + high, expected + far)
+    return Usual(
+        expected,
+        min(narrow, expected),
+        max(wide, expected),
+        spread,
+        level + low,
+        level + high,
+        lowest,
+        highest,
+        days,
+    )
 
 
 def explained(s: Sequence[float]) -> float:

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model import DeviceId, Tags, WallMs
+from monitor.model import WallMs
 from monitor.rules.baseline import layout as at
 from monitor.rules.baseline.band import Usual, usual
 from monitor.rules.baseline.bank import Bank
 from monitor.rules.baseline.calendar import LocalCalendar
 from monitor.rules.baseline.scalar import BOTH, NORMAL
 from monitor.rules.baseline.snapshot import Snapshot
-
-Key = tuple[DeviceId, Tags]
+from monitor.rules.series import Key, key_of, text_of
 
 RECENT = 48
 """Samples kept for the picture."""
-_SEPARATOR = "\x1f"
 
 
 @dataclass(slots=True)
@@ -202,10 +200,12 @@ class Learner:
 
     def snapshot(self) -> Snapshot:
         columns = np.fromiter(self._columns.values(), np.intp, len(self._columns))
-        keys = [
-            _SEPARATOR.join((id_, *(part for tag in tags for part in tag))) for id_, tags in self._columns
-        ]
-        return Snapshot(at.NAME, keys, self.bank.wide[:, columns], self.bank.slim[:, columns])
+        return Snapshot(
+            at.NAME,
+            [text_of(key) for key in self._columns],
+            self.bank.wide[:, columns],
+            self.bank.slim[:, columns],
+        )
 
     def adopt(self, snapshot: Snapshot) -> bool:
         """Take up what was learned, in place of what is here; ``False`` when it is of another layout."""
@@ -218,8 +218,7 @@ class Learner:
         self._columns.clear()
         self._open.clear()
         self._free.clear()
-        parts = [text.split(_SEPARATOR) for text in snapshot.keys]
-        keys = [(DeviceId(p[0]), tuple(zip(p[1::2], p[2::2], strict=True))) for p in parts]
+        keys = [key_of(text) for text in snapshot.keys]
         self._keys = list(keys)
         self._columns = {key: i for i, key in enumerate(keys)}
         self.bank.wide, self.bank.slim = snapshot.wide.copy(), snapshot.slim.copy()

@@ -6,193 +6,178 @@ and can say why: what was seen, what was usual, in words' raw material and as a 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from monitor.model import Device, DeviceId, Instant, Point, Reading, Tags, WallMs
+from monitor.model import DeviceId, Instant, Point, Reading, Tags, WallMs
+from monitor.notifiers.attachment import Attachment
+from monitor.notifiers.evidence import Odd
 from monitor.rules.base import Fleet, RuleSettings, Signal
-from monitor.rules.baseline.band import Usual
+from monitor.rules.baseline.alerts import SeriesAlert, SeriesAlerts
 from monitor.rules.baseline.calendar import LocalCalendar
-from monitor.rules.baseline.learner import Judged, Key, Learner
+from monitor.rules.baseline.learner import Judged, Learner
 from monitor.rules.baseline.picture import Mark, sparkline
 from monitor.rules.baseline.settings import BaselineSettings
 from monitor.rules.baseline.snapshot import Snapshot
-from monitor.rules.hold import Holds, Step
-from monitor.select import labels_of
+from monitor.rules.baseline.why import WITNESSES, Witness, confirmed, oddity, since
+from monitor.rules.hold import Step
+from monitor.rules.series import Key, SeriesRule, part_of, unit_of
 from monitor.states import Changes
 
 _CALM_SAMPLES = 3
 """An alert ends after so many ordinary samples in a row."""
-_WITNESSES = 12
-"""Samples among which an alert needs more than one odd one."""
-PAGES_A_WEEK = 5
-"""A series that has alerted so often in seven days is noisy: it is reported instead of paging."""
-_WEEK_MS = 7 * 86_400_000
+_REPLACED = "onvif.replaced"
 
 
 @dataclass(slots=True)
-class _Odd:
-    """What is odd now and since when."""
+class _Doubt:
+    """A series that is odd, until it has been calm for a while."""
 
-    value: float
-    usual: Usual | None
-    at: WallMs
     last: float
+    evidence: Odd | None = None
+    """Once it is an alert."""
     calm: int = 0
     waited: int = 0
     """Samples since, while nothing but one wild sample speaks for it."""
 
 
-class BaselineRule:
+class BaselineRule(SeriesRule):
     Settings: ClassVar[type[RuleSettings]] = BaselineSettings
-    rank: ClassVar[int] = 1
+    settings: BaselineSettings
 
     def __init__(self, settings: BaselineSettings) -> None:
-        self.settings = settings
-        self.metrics: Sequence[str] = (settings.metric,)
+        super().__init__(settings)
+        self.metrics: Sequence[str] = (settings.metric, _REPLACED)
         self.learner = Learner(
             LocalCalendar(ZoneInfo(settings.timezone), settings.holidays),
             settings.resolution,
             settings.direction.sign,
             settings.sensitivity,
         )
-        self._devices: dict[DeviceId, Device] = {}
-        self._holds: Holds[Key] = Holds(settings.for_)
-        self._odd: dict[Key, _Odd] = {}
-        self._alerts: dict[Key, deque[WallMs]] = {}
-        """Of each series the last alerts, told or not."""
+        self.alerts = SeriesAlerts()
+        self._odd: dict[Key, _Doubt] = {}
+        self._original: set[DeviceId] = set()
+        """Devices that were last seen to be the ones that they always were."""
 
     # ---------------------------------------------------------------- the seam of rules
 
     def reload(self, fleet: Fleet) -> Iterator[Signal]:
         before = self._devices
-        self._devices = {d.id: d for d in fleet.devices.values() if self.settings.select.selects(d)}
+        yield from super().reload(fleet)
         for key in self.learner.series():
             old, new = before.get(key[0]), self._devices.get(key[0])
             if new is None and before:
                 self.learner.forget(key)
-                self._alerts.pop(key, None)
+                self.alerts.forget(key)
             elif old is not None and new is not None and (old.address, old.model) != (new.address, new.model):
                 self.learner.relearn(key)  # the device was replaced
-        for key in self._holds.held():
-            if key[0] not in self._devices:
-                yield from self._end(key)
 
     def restore(self, firing: Iterable[tuple[Tags, WallMs]]) -> Iterator[Signal]:
-        for tags, since in firing:
-            key = (DeviceId(dict(tags)["device"]), tags[1:])
-            if key[0] in self._devices:
-                self._holds.restore(key, since)
-                self._odd[key] = _Odd(float("nan"), None, since, float("nan"))
-            else:
-                yield self._signal(key, since, firing=False)
+        yield from super().restore(firing)
+        for key in self._holds.held():
+            self._odd[key] = _Doubt(float("nan"))
 
     def on_changes(self, changes: Changes, now: Instant) -> Iterable[Signal]:
         return ()
 
     def on_reading(self, device: DeviceId, reading: Reading, at: WallMs, now: Instant) -> Iterable[Signal]:
-        if device in self._devices and not isinstance(reading.value, str):
+        if device not in self._devices or isinstance(reading.value, str):
+            return ()
+        if reading.metric == _REPLACED:
+            self._heed_replacement(device, bool(reading.value))
+        else:
             self.learner.add((device, reading.tags), float(reading.value), at)
         return ()
 
+    def _heed_replacement(self, device: DeviceId, replaced: bool) -> None:
+        """Another device hangs there: known by its serial number, said at every poll from then on."""
+        if not replaced:
+            self._original.add(device)
+        elif device in self._original:
+            self._original.discard(device)
+            self.relearn(device)
+
     @property
     def busy(self) -> bool:
-        """The next tick may bring something about by itself."""
-        return self.learner.waiting or self._holds.waiting
+        return self.learner.waiting or super().busy
 
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         samples = self.learner.ready(now.wall)
         for judged in self.learner.judge(samples, frozenset(self._odd)):
             yield from self._heed(judged, now)
-        for key in self._holds.due(now):
-            yield self._signal(key, self._holds.since(key), firing=True)
+        yield from super().on_tick(now)
 
     def _heed(self, judged: Judged, now: Instant) -> Iterator[Signal]:
         key = judged.key
-        odd = self._odd.get(key)
-        if odd is None:
-            odd = self._odd[key] = _Odd(judged.value, judged.usual, judged.at, judged.value)
+        doubt = self._odd.get(key)
+        if doubt is None:
+            doubt = self._odd[key] = _Doubt(judged.value)
         if key not in self._holds:
-            if self._confirmed(key):
-                yield from self._alert(key, odd, now)
+            witnesses = self._witnesses(key)
+            if confirmed(witnesses):
+                yield from self._alert(key, doubt, witnesses, now)
             else:
-                odd.waited += 1
-                if odd.waited >= _WITNESSES:
+                doubt.waited += 1
+                if doubt.waited >= WITNESSES:
                     del self._odd[key]
             return
         usual = judged.usual
         calm = judged.odd < 1.0 and (
             usual is None
             # What is stuck is not mended by the day's pattern passing by.
-            or (usual.holds(judged.value) and not abs(judged.value - odd.last) < 0.05 * usual.spread)
+            or (usual.holds(judged.value) and not abs(judged.value - doubt.last) < 0.05 * usual.spread)
         )
-        odd.last = judged.value
-        odd.calm = odd.calm + 1 if calm else 0
-        if odd.calm >= _CALM_SAMPLES:
+        doubt.last = judged.value
+        doubt.calm = doubt.calm + 1 if calm else 0
+        if doubt.calm >= _CALM_SAMPLES:
             yield from self._end(key)
 
-    def _alert(self, key: Key, odd: _Odd, now: Instant) -> Iterator[Signal]:
-        alerts = self._alerts.setdefault(key, deque(maxlen=50))
-        often = self._in_a_week(alerts, odd.at) >= PAGES_A_WEEK
-        alerts.append(odd.at)
-        if often:
-            del self._odd[key]
-        elif self._holds.set(key, True, odd.at, now) is Step.FIRED:
-            yield self._signal(key, odd.at, firing=True)
+    def _witnesses(self, key: Key) -> list[Witness]:
+        return [
+            Witness(when, value, usual)
+            for when, value in self.learner.recent(key)[-WITNESSES:]
+            if (usual := self.learner.usual(key, when)) is not None
+        ]
 
-    @staticmethod
-    def _in_a_week(alerts: Iterable[WallMs], at: WallMs) -> int:
-        return sum(at - alert < _WEEK_MS for alert in alerts)
-
-    def _confirmed(self, key: Key) -> bool:
-        """One wild sample never alerts: leave the wildest out, and the others must still be odd, or hardly
-        move at all."""
-        off, values = [], []
-        for when, value in self.learner.recent(key)[-_WITNESSES:]:
-            usual = self.learner.usual(key, when)
-            if usual is not None:
-                off.append(abs(value - usual.expected) / usual.spread if usual.spread > 0 else 0.0)
-                values.append((value, usual.spread))
-        rest = sorted(off)[:-1]
-        if not rest:
-            return False
-        still = max(v for v, _ in values) - min(v for v, _ in values) <= 0.5 * min(s for _, s in values)
-        return rest[-1] >= 3.0 or sum(rest) / len(rest) >= 1.5 or (still and len(values) == _WITNESSES)
+    def _alert(self, key: Key, doubt: _Doubt, witnesses: Sequence[Witness], now: Instant) -> Iterator[Signal]:
+        last = witnesses[-1]
+        value, low, high = last.value, last.usual.low, last.usual.high
+        if not self.alerts.add(key, last.at, value, low, high):
+            del self._odd[key]  # too noisy to page
+            return
+        metric, way = self.settings.metric, oddity(witnesses)
+        doubt.evidence = Odd(metric, unit_of(metric), part_of(key[1]), value, low, high, way, last.usual.days)
+        began = since(witnesses)
+        if self._holds.set(key, True, began, now) is Step.FIRED:
+            yield self._signal(key, began, firing=True)
 
     def _end(self, key: Key) -> Iterator[Signal]:
-        if key in self._holds:
-            since = self._holds.since(key)
-            if self._holds.drop(key):
-                yield self._signal(key, since, firing=False)
+        yield from super()._end(key)
         self._odd.pop(key, None)
 
-    def _signal(self, key: Key, since: WallMs, *, firing: bool) -> Signal:
-        settings, (id_, tags) = self.settings, key
-        device = self._devices.get(id_)
-        labels = labels_of(device) if device else {"id": id_}
-        return Signal(
-            rule=settings.name,
-            cause="baseline",
-            severity=settings.severity,
-            key=(("device", id_), *tags),
-            firing=firing,
-            since=since,
-            labels=(*labels.items(), *settings.labels.items()),
-            subject=device.name if device else id_,
-            place=" ".join(part for part in (device.area, device.site) if part) if device else "",
-            device=id_,
-            detail=self._words(key),
-        )
+    def _signal(self, key: Key, since: WallMs, *, firing: bool, detail: str = "") -> Signal:
+        signal = super()._signal(key, since, firing=firing, detail=detail)
+        doubt = self._odd.get(key)
+        if not firing or doubt is None or doubt.evidence is None:
+            return signal
+        picture = self.picture(key)
+        name = f"{self.settings.metric}-{key[0]}.png"
+        files = (Attachment.of_bytes(name, picture, "image/png"),) if picture is not None else ()
+        return replace(signal, evidence=doubt.evidence, attachments=files)
 
-    def _words(self, key: Key) -> str:
+    @property
+    def _cause(self) -> str:
+        return "baseline"
+
+    def _words(self, key: Key, detail: str) -> str:
         """``metric value (low … high)``: the range is what was usual at this hour."""
-        odd = self._odd.get(key)
-        if odd is None or odd.usual is None:
+        doubt = self._odd.get(key)
+        if doubt is None or doubt.evidence is None:
             return self.settings.metric
-        return f"{self.settings.metric} {odd.value:g} ({odd.usual.low:g} … {odd.usual.high:g})"
+        odd = doubt.evidence
+        return f"{self.settings.metric} {odd.value:g} ({odd.low:g} … {odd.high:g})"
 
     # ---------------------------------------------------------------- why, and for how long it knows
 
@@ -205,11 +190,9 @@ class BaselineRule:
                 marks.append(Mark(value, usual.low, usual.high))
         return sparkline(marks) if marks else None
 
-    def noisy(self, at: WallMs) -> list[tuple[Key, int]]:
-        """Series that alert too often to page, the noisiest first, with their alerts in the week before
-        ``at``: for the weekly report."""
-        counts = [(key, self._in_a_week(alerts, at)) for key, alerts in self._alerts.items()]
-        return sorted((one for one in counts if one[1] >= PAGES_A_WEEK), key=lambda one: -one[1])
+    def take_alerts(self) -> list[SeriesAlert]:
+        """Those that the ledger does not have yet."""
+        return self.alerts.take()
 
     def points(self, at: WallMs) -> Iterator[Point]:
         """What is usual now, for Grafana to draw behind the values."""
@@ -217,8 +200,9 @@ class BaselineRule:
             usual = self.learner.usual(key, at)
             if usual is not None:
                 tags = (("device", key[0]), ("metric", self.settings.metric), ("rule", self.settings.name))
+                part = part_of(key[1])
                 fields = (("expected", usual.expected), ("low", usual.low), ("high", usual.high))
-                yield Point("baseline", (*tags, *key[1]), fields, at)
+                yield Point("baseline", (*tags, ("part", part)) if part else tags, fields, at)
 
     def relearn(self, device: DeviceId) -> int:
         """A planned change at this device: start anew with its series; how many there were."""
@@ -229,7 +213,10 @@ class BaselineRule:
         return f"{self.settings.name} {self.settings.metric} {self.settings.resolution:g}"
 
     def snapshot(self) -> Snapshot:
-        return self.learner.snapshot()
+        return replace(self.learner.snapshot(), notes=self.alerts.to_json())
 
     def adopt(self, snapshot: Snapshot) -> bool:
-        return self.learner.adopt(snapshot)
+        if not self.learner.adopt(snapshot):
+            return False
+        self.alerts.adopt(snapshot.notes)
+        return True

@@ -1,6 +1,6 @@
 """What was learned, kept over restarts: one file a rule, versioned, checked, replaced whole.
 
-    magic | version | length and JSON of the head | keys | float64 table | float32 table | CRC-32 of it all
+    magic | version | length and JSON of the head | keys | notes | float64 table | float32 table | CRC-32
 
 A new file is written beside the old one and renamed over it, and the one before is kept: a file that is
 torn or damaged costs only what was learned since the last good one.
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MAGIC = b"CWBASE"
-_VERSION = 1
+_VERSION = 2
 _PREFIX = struct.Struct("<6sHI")
 _CHECK = struct.Struct("<I")
 
@@ -39,10 +39,12 @@ class Snapshot:
     keys: Sequence[str]
     wide: NDArray[np.float64]
     slim: NDArray[np.float32]
+    notes: str = ""
+    """What else the rule keeps, as JSON."""
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    keys = "\n".join(snapshot.keys).encode()
+    keys, notes = json.dumps(list(snapshot.keys)).encode(), snapshot.notes.encode()
     head = json.dumps(
         {
             "layout": snapshot.layout,
@@ -50,6 +52,7 @@ def encode(snapshot: Snapshot) -> bytes:
             "wide": snapshot.wide.shape[0],
             "slim": snapshot.slim.shape[0],
             "keys": len(keys),
+            "notes": len(notes),
         }
     ).encode()
     body = b"".join(
@@ -57,6 +60,7 @@ def encode(snapshot: Snapshot) -> bytes:
             _PREFIX.pack(_MAGIC, _VERSION, len(head)),
             head,
             keys,
+            notes,
             np.ascontiguousarray(snapshot.wide, "<f8").tobytes(),
             np.ascontiguousarray(snapshot.slim, "<f4").tobytes(),
         )
@@ -79,13 +83,15 @@ def decode(data: bytes) -> Snapshot:
     at = _PREFIX.size + head_length
     head: dict[str, Any] = json.loads(data[_PREFIX.size : at])
     series, wide_rows, slim_rows = int(head["series"]), int(head["wide"]), int(head["slim"])
-    keys = data[at : at + head["keys"]].decode().split("\n") if series else []
+    keys: list[str] = json.loads(data[at : at + head["keys"]])
     at += head["keys"]
+    notes = data[at : at + head["notes"]].decode()
+    at += head["notes"]
     wide = np.frombuffer(data, "<f8", wide_rows * series, at).reshape(wide_rows, series)
     slim = np.frombuffer(data, "<f4", slim_rows * series, at + wide.nbytes).reshape(slim_rows, series)
     if len(keys) != series:
         raise SnapshotError("damaged: keys are missing")
-    return Snapshot(str(head["layout"]), keys, wide, slim)
+    return Snapshot(str(head["layout"]), keys, wide, slim, notes)
 
 
 def save(path: Path, snapshot: Snapshot) -> None:

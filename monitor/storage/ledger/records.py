@@ -209,6 +209,39 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesAlerted:
+    """A baseline alert; not ``told`` when its series alerts too often to page."""
+
+    at: WallMs
+    rule: str
+    metric: str
+    device: DeviceId
+    part: str
+    value: float
+    low: float
+    high: float
+    told: bool
+
+    sql = (
+        "INSERT INTO series_alert (at, rule, metric, device, part, value, low, high, told)"
+        " VALUES (?,?,?,?,?,?,?,?,?)"
+    )
+
+    def values(self) -> tuple[Any, ...]:
+        return (
+            self.at,
+            self.rule,
+            self.metric,
+            self.device,
+            self.part,
+            self.value,
+            self.low,
+            self.high,
+            int(self.told),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SilenceSaved:
     id: int
     match: str

@@ -99,6 +99,13 @@ STEPS = (
     """
     CREATE TABLE link_used (nonce BLOB PRIMARY KEY, ends INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE series_alert (
+        at INTEGER NOT NULL, rule TEXT NOT NULL, metric TEXT NOT NULL, device TEXT NOT NULL,
+        part TEXT NOT NULL, value REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL, told INTEGER NOT NULL
+    );
+    CREATE INDEX series_alert_at ON series_alert (at);
+    """,
 )
 
 VERSION = len(STEPS)

@@ -1,0 +1,112 @@
+"""What rules over single devices share: whom they watch, what fires for each, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, TypeAlias
+
+from monitor.model import Device, DeviceId, Instant, Tags, WallMs
+from monitor.rules.base import Fleet, Signal
+from monitor.rules.hold import Holds
+from monitor.select import labels_of
+from monitor.storage.tables import SCHEMA
+
+Key: TypeAlias = tuple[DeviceId, Tags]
+"""A device, and the tags of the reading: which port, which disk."""
+
+
+_SEPARATOR = "\x1f"
+
+
+def text_of(key: Key) -> str:
+    """The key as one line of a snapshot."""
+    parts = (part.replace(_SEPARATOR, " ") for tag in key[1] for part in tag)
+    return _SEPARATOR.join((key[0], *parts))
+
+
+def key_of(text: str) -> Key:
+    device, *parts = text.split(_SEPARATOR)
+    return DeviceId(device), tuple(zip(parts[::2], parts[1::2], strict=True))
+
+
+_NAMES = ("ifAlias", "port", "name", "page", "ifDescr")
+
+
+def part_of(tags: Tags) -> str:
+    """Which part of the device a reading is of, as people call it; empty where there is only one."""
+    named = dict(tags)
+    return next((named[name] for name in _NAMES if named.get(name)), " ".join(value for _, value in tags))
+
+
+def unit_of(metric: str) -> str:
+    measurement, _, name = metric.partition(".")
+    field = SCHEMA.field(measurement, name)
+    return field.unit if field is not None else ""
+
+
+class SeriesRule:
+    """``settings`` have a ``select``."""
+
+    rank: ClassVar[int] = 1
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
+        self._devices: dict[DeviceId, Device] = {}
+        self._holds: Holds[Key] = Holds(settings.for_)
+
+    def reload(self, fleet: Fleet) -> Iterator[Signal]:
+        self._devices = {d.id: d for d in fleet.devices.values() if self.settings.select.selects(d)}
+        for key in self._holds.held():
+            if key[0] not in self._devices:
+                yield from self._end(key)
+
+    def restore(self, firing: Iterable[tuple[Tags, WallMs]]) -> Iterator[Signal]:
+        for tags, since in firing:
+            key = (DeviceId(dict(tags)["device"]), tags[1:])
+            if key[0] in self._devices:
+                self._holds.restore(key, since)
+            else:
+                yield self._signal(key, since, firing=False)
+
+    def on_tick(self, now: Instant) -> Iterator[Signal]:
+        for key in self._holds.due(now):
+            yield self._signal(key, self._holds.since(key), firing=True)
+
+    @property
+    def busy(self) -> bool:
+        """The next tick may bring something about by itself."""
+        return self._holds.waiting
+
+    def _end(self, key: Key) -> Iterator[Signal]:
+        if key in self._holds:
+            since = self._holds.since(key)
+            if self._holds.drop(key):
+                yield self._signal(key, since, firing=False)
+
+    def _signal(self, key: Key, since: WallMs, *, firing: bool, detail: str = "") -> Signal:
+        settings, (id_, tags) = self.settings, key
+        device = self._devices.get(id_)
+        labels = labels_of(device) if device else {"id": id_}
+        return Signal(
+            rule=settings.name,
+            cause=self._cause,
+            severity=settings.severity,
+            key=(("device", id_), *tags),
+            firing=firing,
+            since=since,
+            labels=(*labels.items(), *settings.labels.items()),
+            subject=device.name if device else id_,
+            place=" ".join(part for part in (device.area, device.site) if part) if device else "",
+            device=id_,
+            offline=(id_,) if self._cause.startswith("device_") else (),
+            detail=self._words(key, detail),
+        )
+
+    @property
+    def _cause(self) -> str:
+        """Of the closed list of ``notifiers.notice.Notice.cause``."""
+        raise NotImplementedError
+
+    def _words(self, key: Key, detail: str) -> str:
+        """What the signal says beyond its fields; ``detail`` is what the rule had at hand."""
+        raise NotImplementedError
