@@ -205,7 +205,8 @@ def _devices(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str
     if len(notice.devices) == 1 and notice.offline <= 1:
         only = shown[0]
         yield w.text("Address: {address}", address=clean(only.address, NAME))
-        yield w.text("Cause: {reason}", reason=reason_word(w, only.reason))
+        if only.reason != notice.cause:  # else the headline has said it
+            yield w.text("Cause: {reason}", reason=reason_word(w, only.reason))
         return
     yield w.text("Offline:") if notice.offline else w.text("Affected:")
     for device in shown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -77,21 +78,27 @@ class SimFleet:
 def make_fleet(
     first: str, count: int, user: str, password: str, rng: random.Random, skewed: int = 0
 ) -> SimFleet:
-    """``count`` cameras from address ``first`` on, both authentications and both codecs in turn;
-    the clocks of the first ``skewed`` of them are a minute wrong."""
+    """``count`` cameras from address ``first`` on; the clocks of the first ``skewed`` of them are a minute
+    wrong."""
     start = ipaddress.IPv4Address(first)
     if not (start.is_loopback and (start + count - 1).is_loopback):
         raise ValueError(f"simulated cameras live in 127.0.0.0/8, not at {first} and {count - 1} after it")
+    fleet = fleet_at((str(start + index) for index in range(count)), user, password, rng)
+    for camera in list(fleet.cameras.values())[:skewed]:
+        camera.skew_s = 60.0
+    return fleet
+
+
+def fleet_at(addresses: Iterable[str], user: str, password: str, rng: random.Random) -> SimFleet:
+    """A camera at each address, both authentications and both codecs in turn."""
     cameras = {}
-    for index in range(count):
-        address = str(start + index)
+    for index, address in enumerate(addresses):
         digest = hashlib.sha256(address.encode()).hexdigest()
         cameras[address] = SimCamera(
             address,
             serial=f"SIM{digest[:12].upper()}",
             auth=Auth.DIGEST if index % 4 == 3 else Auth.WSSE,
             codec=Codec.H265 if index % 5 == 4 else Codec.H264,
-            skew_s=60.0 if index < skewed else 0.0,
             boot=rng.randrange(1, 1000),
             nonce=f"{rng.getrandbits(96):024x}",
         )

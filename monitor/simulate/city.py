@@ -15,6 +15,7 @@ PER_SWITCH = 48
 PER_SITE = 8
 _HEADINGS = (
     "国标编码", "名称", "类型", "IP地址", "辖区", "站点", "重点部位", "上级设备", "厂商", "型号",
+    "检测项", "在线判据",
 )  # fmt: skip
 _KINDS = {Kind.CAMERA: "摄像机", Kind.SWITCH: "交换机"}
 
@@ -70,5 +71,7 @@ def write_csv(devices: Iterable[Device], path: Path) -> None:
         for d in devices:
             key = "是" if d.key_site else "否"
             parents = ";".join(d.parents)
+            # One check is what the configuration gives the kind: only more is written down.
+            checks, liveness = (d.checks, d.liveness) if len(d.checks) > 1 else ((), ())
             row = (d.id, d.name, _KINDS[d.kind], d.address, d.area, d.site, key, parents, d.vendor, d.model)
-            out.writerow(row)
+            out.writerow((*row, ";".join(checks), ";".join(liveness)))

@@ -12,7 +12,7 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,13 @@ from monitor.clock import SystemClock
 from monitor.control.wire import ControlError, ask
 from monitor.model import Device, Kind
 from monitor.simulate.city import AREAS, city, write_csv
+from monitor.simulate.demo_cameras import PASSWORD_VARIABLE, TalkingCameras
 from monitor.simulate.phone import Phone
 from monitor.simulate.wires import IcmpWires, TcpWires, Wires, behind
 
 INTERVAL_S = 2
+_TALKING = 20
+"""Cameras that are asked by ONVIF and RTSP too."""
 _KEY = "CAMWATCH_DEMO_KEY"
 _PATIENCE_S = 40.0
 
@@ -58,6 +61,12 @@ secrets = {{ key = {{ env = "{key}" }} }}
 
 [receiver.duty]
 channels = ["wecom"]
+
+[[route]]
+match = {{ cause = ["no_video", "wrong_clock"] }}
+receiver = "duty"
+group_by = ["id"]
+group_wait = "0s"
 
 [[route]]
 receiver = "duty"
@@ -103,6 +112,8 @@ class Fault:
     devices: tuple[Device, ...]
     subject: str
     """The message about it names this."""
+    begin: Callable[[], None] | None = None
+    """What happens, where it is not that the devices lose their network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,11 @@ class Found:
 class Demo:
     def __init__(self, cameras: int, wires: Wires, console: Console) -> None:
         self.console = console
-        self.devices = list(city(cameras))
+        whole = list(city(cameras))
+        some = [d for d in whole if d.kind is Kind.CAMERA and d.area == AREAS[3] and not d.key_site]
+        self.talking = TalkingCameras(some[:_TALKING], wires.check)
+        instead = {device.id: device for device in self.talking.devices}
+        self.devices = [instead.get(device.id, device) for device in whole]
         self.wires = wires
         self.phone = Phone(SystemClock(), console)
         self.daemon: asyncio.subprocess.Process | None = None
@@ -144,16 +159,17 @@ class Demo:
     async def _start(self, folder: Path) -> None:
         await self.wires.start([d.address for d in self.devices])
         await self.phone.start()
+        await self.talking.start()
         write_csv(self.devices, folder / "cameras.csv")
         options = "" if self.wires.check == "icmp" else "port = 5540"
         config = _CONFIG.format(
             check=self.wires.check, options=options, interval=INTERVAL_S, url=self.phone.url, key=_KEY
         )
-        (folder / "camwatch.toml").write_text(config, "utf-8")
+        (folder / "camwatch.toml").write_text(config + self.talking.config, "utf-8")
         self._socket = folder / "run" / "control.sock"
         self.daemon = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "monitor", "run", "-c", str(folder / "camwatch.toml"),
-            env={**os.environ, _KEY: self.phone.key},
+            env={**os.environ, _KEY: self.phone.key, PASSWORD_VARIABLE: self.talking.password},
         )  # fmt: skip
         started = asyncio.get_running_loop().time()
         status = await self._until(
@@ -186,6 +202,7 @@ class Demo:
             self.daemon.terminate()
             await self.daemon.wait()
         await self.phone.stop()
+        await self.talking.stop()
         await self.wires.stop()
 
     # ---------------------------------------------------------------- the story
@@ -197,10 +214,23 @@ class Demo:
         part = area[:: len(area) // (len(area) // 20 + 1)][: len(area) // 20 + 1]
         switches = [d for d in self.devices if d.kind is Kind.SWITCH and d.parents and d.area == AREAS[2]]
         switch = switches[1] if len(switches) > 1 else switches[0]
+        silent, late = self.talking.devices[:2]
         return [
             Fault("one camera of a key site loses its power", (key,), key.name),
             Fault(f"5 % of one area ({AREAS[1]}, {len(part)} cameras) go dark", tuple(part), AREAS[1]),
             Fault(f"a switch dies ({switch.name})", (switch,), switch.name),
+            Fault(
+                "a camera answers every ping and sends no video",
+                (silent,),
+                silent.name,
+                lambda: self.talking.lose_video(silent),
+            ),
+            Fault(
+                "a camera's clock is set a minute ahead",
+                (late,),
+                late.name,
+                lambda: self.talking.set_clock(late, 60.0),
+            ),
         ]
 
     async def _story(self) -> list[Found]:
@@ -210,13 +240,16 @@ class Demo:
             self.console.print(f"[bold yellow]▶ {number}. {fault.title}[/]")
             before = len(self.phone.received)
             at = loop.time()
-            cut_off = self._cut(d.id for d in fault.devices)
+            if fault.begin is not None:
+                fault.begin()
+            cut_off = self._cut([d.id for d in fault.devices] if fault.begin is None else [])
             await self._message_about(fault.subject, before)
             told.append((fault, cut_off, loop.time() - at))
         self.console.print("[bold yellow]▶ Everything is repaired[/]")
         before, at = len(self.phone.received), loop.time()
         self._fallen.clear()
         self._apply()
+        self.talking.mend()
         ended: dict[str, float] = {}
         for fault, _, _ in told:
             await self._message_about(fault.subject, before)
@@ -255,11 +288,12 @@ class Demo:
                 f.fault.title, str(f.cut_off), f"{f.told_after_s:.1f} s", f"{f.ended_after_s:.1f} s"
             )
         self.console.print(table)
-        changes = 2 * sum(f.cut_off for f in found)
+        changes = 2 * sum(f.cut_off or 1 for f in found)
         self.console.print(
             f"\n{len(self.phone.received)} messages for {changes} changes of state "
             f"(one for each would have been {changes // max(1, len(self.phone.received))} times as many); "
-            f"each device is checked every {INTERVAL_S} s over {self.wires.check.upper()}."
+            f"each device is checked every {INTERVAL_S} s over {self.wires.check.upper()}, "
+            f"{_TALKING} cameras by ONVIF and RTSP too: with real log-ins, real video."
         )
 
 
