@@ -1,0 +1,23 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SLOW_ROOMS = (
+    "test_daemon",
+    "test_service",
+    "test_guard",
+    "test_core",
+    "test_sink",
+    "test_reports",
+    "test_baseline",
+)
+"""Files whose tests mostly wait for real processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several workers take file after file: the slow ones first, so that none is alone at the end."""
+    items.sort(key=lambda item: not Path(item.path).name.startswith(SLOW_ROOMS))
