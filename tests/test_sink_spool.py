@@ -31,7 +31,7 @@ def drain(spool: Spool) -> list[bytes]:
     found = []
     while (stored := spool.oldest()) is not None:
         found.append(stored.body)
-        spool.done(stored.ref)
+        spool.done(stored.ref, stored.points)
     return found
 
 
@@ -56,9 +56,9 @@ def test_what_was_taken_is_not_sent_again_once_its_segment_is_through(tmp_path: 
     spool = opened(tmp_path, max_bytes=1024**2)
     refs = [spool.append(body, 1, 1) for body in bodies(3, 70_000)]  # one segment each: 64 KiB
     assert len(segments(tmp_path)) == 3
-    spool.done(refs[1])
+    spool.done(refs[1], 1)
     assert len(segments(tmp_path)) == 2
-    spool.done(refs[2])
+    spool.done(refs[2], 1)
     assert drain(spool) == bodies(1, 70_000)
     spool.close()
 
@@ -166,6 +166,18 @@ def test_beyond_their_age_points_go_and_are_counted(tmp_path: Path) -> None:
     spool.close()
 
 
+def test_what_was_dropped_while_it_was_posted_and_arrived_is_no_loss(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    spool.append(b"posted", 7, 1_000)
+    spool.append(b"waiting", 5, 1_000)
+    stored = spool.oldest()
+    assert stored is not None
+    assert spool.enforce(1_001 + HOUR) == 12
+    spool.done(stored.ref, stored.points)
+    assert spool.counts.dropped == 5
+    spool.close()
+
+
 def test_two_processes_do_not_share_a_spool(tmp_path: Path) -> None:
     spool = opened(tmp_path)
     with pytest.raises(SpoolBusy, match="in use by another process"):
@@ -198,7 +210,7 @@ def test_whatever_was_appended_and_not_taken_is_there_after_any_crash(
             pending[spool.append(body, 1, 1)] = body
         elif op == "done" and pending:
             ref = list(pending)[number % len(pending)]
-            spool.done(ref)
+            spool.done(ref, 1)
             del pending[ref]
         elif op == "crash":
             os.close(spool._lock)

@@ -128,7 +128,7 @@ class Batches:
     async def settled(self, batch: Batch) -> None:
         """The server has taken it, or it is in the dead letters. Raises ``OSError``."""
         if batch.ref is not None:
-            await self.on_disk(self.spool.done, batch.ref)
+            await self.on_disk(self.spool.done, batch.ref, batch.points)
 
     async def bury(self, dead: Sequence[DeadLine], at: WallMs) -> int:
         """Write dead letters; how many were kept."""

@@ -61,11 +61,13 @@ class SpoolCounts:
     dropped_full: int = 0
     dropped_old: int = 0
     dropped_damaged: int = 0
+    rescued: int = 0
+    """Dropped while they were being posted, and taken after all: no loss."""
     damaged_bytes: int = 0
 
     @property
     def dropped(self) -> int:
-        return self.dropped_full + self.dropped_old + self.dropped_damaged
+        return self.dropped_full + self.dropped_old + self.dropped_damaged - self.rescued
 
 
 class Spool:
@@ -138,11 +140,12 @@ class Spool:
             os.fdatasync(self._fd)
             self._unsynced = False
 
-    def done(self, ref: Ref) -> None:
+    def done(self, ref: Ref, points: int) -> None:
         """The server took it (or it is in the dead letters). Unknown ones were dropped meanwhile."""
         segment = self._segments.get(ref.segment)
         frame = segment.frames.pop(ref.offset, None) if segment else None
         if segment is None or frame is None:
+            self.counts.rescued += points
             return
         segment.points -= frame.points
         self.points -= frame.points
@@ -161,7 +164,7 @@ class Spool:
                     return Stored(ref, body, frame.points, frame.newest)
                 self.counts.dropped_damaged += frame.points
                 self.counts.damaged_bytes += frame.length
-                self.done(ref)
+                self.done(ref, frame.points)
         return None
 
     def enforce(self, now_ms: int) -> int:
