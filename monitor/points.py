@@ -50,9 +50,25 @@ def incident_point(incident: Incident, at: WallMs) -> Point:
             ("severity", incident.severity.label),
             ("event", "opened" if incident.resolved is None else "resolved"),
         ),
-        (("id", int(incident.id)), ("subject", incident.subject), ("place", incident.place)),
+        (
+            ("id", int(incident.id)),
+            ("title", f"#{incident.id} {incident.subject}"),
+            ("subject", incident.subject),
+            ("place", incident.place),
+            *((name, value) for name, value in _whereabouts(incident) if value),
+        ),
         at,
     )
+
+
+def _whereabouts(incident: Incident) -> Iterable[tuple[str, str]]:
+    """Of its first alert, for the links to the dashboards of that device and area."""
+    for alert in incident.alerts.values():
+        labels = alert.all_labels()
+        yield "device", alert.device or ""
+        yield "area", labels.get("area", "")
+        yield "site", labels.get("site", "")
+        return
 
 
 def self_points(daemon: Daemon, at: WallMs) -> list[Point]:

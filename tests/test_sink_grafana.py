@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from monitor.demo.fleet import demo_fleet
-from monitor.demo.hour import demo_hour
+from monitor.collectors.snmp.profiles import load
+from monitor.demo.fleet import CORE, demo_fleet
+from monitor.demo.hour import DEAD_CAMERA, demo_hour
 from monitor.model import WallMs
 from monitor.storage.encoder import Encoder
 from monitor.storage.schema import DEVICE_TAGS
@@ -22,6 +23,7 @@ from tests.sink_support import Influxd, influxd  # noqa: F401 (fixture)
 from tests.test_sink_line import post
 
 FOLDER = Path(__file__).parents[1] / "etc" / "grafana"
+SNMP_PROFILES = FOLDER.parent / "snmp"
 BOARDS = sorted(FOLDER.glob("dashboards/*/*.json"))
 
 
@@ -99,6 +101,30 @@ def test_incidents_are_marked_and_the_dashboards_link_to_each_other() -> None:
         assert linked <= {other["uid"] for _, other in boards()}
         if path.stem in ("wall", "area", "network", "servers"):
             assert linked
+        if path.stem in ("wall", "area", "device"):  # a row of the incidents leads to what was going on then
+            [table] = [
+                panel for panel in board["panels"] if 'FROM "incident"' in panel["targets"][0]["query"]
+            ]
+            links = [p["value"][0]["url"] for o in table["fieldConfig"]["overrides"] for p in o["properties"]]
+            assert len(links) == 2 and all("time.window=" in link for link in links), path
+
+
+def test_the_dashboards_of_devices_can_be_narrowed_to_an_area_and_a_site() -> None:
+    wanted = {
+        "wall": [],
+        "daemon": [],
+        "area": ["area", "site", "kind"],
+        "device": ["area", "site", "kind", "device"],
+        "network": ["area", "site", "switch"],
+        "servers": ["area", "site", "server"],
+    }
+    for path, board in boards():
+        names = [variable["name"] for variable in board.get("templating", {}).get("list", [])]
+        assert names == wanted[path.stem], path
+        for name in names:
+            used = sum(f"${{{name}" in query for _, sort, query in queries(board) if sort != "variable")
+            narrows = sum(f"${{{name}" in query for _, sort, query in queries(board) if sort == "variable")
+            assert used or narrows, (path, name)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +146,19 @@ def filled(query: str, device: str) -> str:
     return re.sub(r"\$\{\w+:regex\}", ".*", query)
 
 
+def device_that_has(query: str) -> str:
+    """A device of the demonstration fleet that writes what the query of the device dashboard reads."""
+    special = {
+        "interface": "sw-01",
+        "cpu": "sw-01",
+        "mem": "sw-01",
+        "board": "sw-core",
+        "incident": DEAD_CAMERA,
+    }
+    found = (id_ for name, id_ in special.items() if f'FROM "{name}"' in query or f"'{name}." in query)
+    return next(found, "cam-00-01")
+
+
 def test_both_languages_ask_the_same() -> None:
     asked = {path: [query for _, _, query in queries(board)] for path, board in boards()}
     for path, found in asked.items():
@@ -135,9 +174,7 @@ def test_every_query_yields_plausible_series_after_an_hour(
     path: Path,
 ) -> None:
     for where, sort, query in queries(json.loads(path.read_text("utf-8"))):
-        by_snmp = any(f'FROM "{name}"' in query for name in ("interface", "cpu", "mem"))
-        by_snmp = by_snmp or "interface." in query
-        series = influxd.query(filled(query, "sw-01" if by_snmp else "cam-00-01"), hour)
+        series = influxd.query(filled(query, device_that_has(query)), hour)
         assert series, (where, query)
         rows = [row for one in series for row in one["values"]]
         values = [value for row in rows for value in row[1:] if value is not None]
@@ -153,6 +190,23 @@ def test_every_query_yields_plausible_series_after_an_hour(
         if path.stem in ("network", "servers") and sort != "variable":  # "all" is all of that kind
             camera = [device for device in devices if device.startswith("cam")]
             assert not camera, (where, query)
+
+
+def test_the_demonstration_writes_what_real_agents_would_by_the_profiles() -> None:
+    """Else a dashboard could show the demonstration and stay empty for the switches of the field."""
+    found = {(metric.measurement, metric.field): metric for metric in load(SNMP_PROFILES).metrics}
+    measurements = {metric.measurement for metric in found.values()}
+    checked = set()
+    [minute] = demo_hour(demo_fleet(), WallMs(1_800_000_000_000), random.Random(1), minutes=1)
+    for result in minute.results:
+        for metric, _, tags in result.readings:
+            measurement, _, field = metric.partition(".")
+            if measurement not in measurements or field == "link_lost":  # of the topology, not of a profile
+                continue
+            assert (measurement, field) in found, metric
+            assert {name for name, _ in tags} <= set(found[measurement, field].tags), (metric, tags)
+            checked.add(measurement)
+    assert {"interface", "poe", "poe_port", "cpu", "mem", "board", "disk", "recorder_disk"} <= checked
 
 
 def test_the_schema_knows_all_that_the_demonstration_writes() -> None:

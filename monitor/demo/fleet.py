@@ -9,6 +9,7 @@ from monitor.model import Device, DeviceId, Kind
 AREAS = ("城东", "城西", "高新区")
 SITES_PER_AREA = 4
 CAMERAS_PER_SITE = 10
+CORE = "sw-core"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Fleet:
 def demo_fleet() -> Fleet:
     """120 cameras behind 12 switches, a core switch, two recorders and a server."""
     made = [
-        _device("sw-core", "核心交换机", Kind.SWITCH, "10.8.0.1", "机房", AREAS[0]),
+        _device(CORE, "核心交换机", Kind.SWITCH, "10.8.0.1", "机房", AREAS[0]),
         _device("srv-01", "视频平台服务器", Kind.SERVER, "10.8.0.10", "机房", AREAS[0]),
         _device("nvr-01", "录像机 1", Kind.RECORDER, "10.8.0.21", "机房", AREAS[0]),
         _device("nvr-02", "录像机 2", Kind.RECORDER, "10.8.0.22", "机房", AREAS[0]),

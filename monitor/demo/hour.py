@@ -1,24 +1,29 @@
 """What the demonstration fleet measures, minute by minute: a plausible hour with a few troubles in it.
 
 A switch fails for a quarter of an hour and takes its ten cameras along, one camera stays dead, one loses
-packets, a disk fills. The same ``random.Random`` yields the same hour.
+packets, a disk fills, another breaks, one site is excluded. The same ``random.Random`` yields the same hour.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import pi, sin
 
-from monitor.demo.fleet import Fleet
-from monitor.model import Device, Kind, Point, Reading, Reason, Result, State, WallMs
+from monitor.demo.fleet import CORE, Fleet
+from monitor.model import Device, DeviceId, Kind, Point, Reading, Reason, Result, State, WallMs
 from monitor.storage.stats import SinkStats
 from monitor.storage.tables import STATE_CODES
 
 MINUTE_MS = 60_000
 FAILED_SWITCH, FAILED_FROM, FAILED_UNTIL = "sw-05", 25, 40
 DEAD_CAMERA, LOSSY_CAMERA = "cam-02-03", "cam-07-07"
+DEAD_PORT = ("sw-02", 4)
+"""Where the dead camera hangs."""
+EXCLUDED_SITE, EXCLUDED_FROM = "高新区4号路口", 20
+"""Construction work, entered as an exclusion."""
 UNMEASURED = "-09"
 """Cameras of this ending are not yet measured in the first two minutes."""
 
@@ -38,11 +43,12 @@ def demo_hour(fleet: Fleet, end: WallMs, rng: random.Random, minutes: int = 60) 
             Result(device.id, "demo", at, Reason.OK, tuple(_readings(device, state, minute, rng)))
             for device, state in states.items()
         ]
+        excluded = EXCLUDED_SITE if minute >= EXCLUDED_FROM else ""
         yield Minute(
             results,
             [
-                *_rates(states, at),
-                *_incidents(minute, at),
+                *_rates(states, excluded, at),
+                *_incidents(fleet, minute, at),
                 *_health(fleet, minute, at, rng),
                 *_usual(fleet, at),
             ],
@@ -100,8 +106,16 @@ def _camera(rng: random.Random) -> Iterator[Reading]:
 
 
 def _switch(device: Device, minute: int, rng: random.Random) -> Iterator[Reading]:
-    yield Reading("cpu.used_percent", 18 + 6 * sin(minute / 60 * pi) + rng.random() * 3)
-    yield Reading("mem.used_percent", 41 + rng.random())
+    load = 18 + 6 * sin(minute / 60 * pi) + rng.random() * 3
+    if device.id == CORE:  # as Huawei's switches tell it
+        board = (("entity", "67108873"), ("name", "MPU Board 0"))
+        yield Reading("board.cpu_used_percent", load, board)
+        yield Reading("board.memory_used_percent", 41 + rng.random(), board)
+    else:
+        yield Reading("cpu.used_percent", load)
+        yield Reading("mem.used_percent", 41 + rng.random())
+        yield Reading("poe.used_watts", 66 + rng.random() * 8, (("group", "1"),))
+        yield Reading("poe.budget_watts", 370.0, (("group", "1"),))
     yield Reading("temperature.celsius", 44 + rng.random() * 2, (("sensor", "1"), ("name", "mainboard")))
     uplink = "GigabitEthernet0/0/24"
     for index in (*range(1, 11), 24):
@@ -109,7 +123,11 @@ def _switch(device: Device, minute: int, rng: random.Random) -> Iterator[Reading
         tags = (("ifIndex", str(index)), ("ifDescr", name))
         into = rng.gauss(4.2e6, 3e5) if index < 24 else rng.gauss(2e5, 2e4)
         out = rng.gauss(2e4, 3e3) if index < 24 else rng.gauss(42e6, 1e6)
-        yield Reading("interface.ifOperStatus", 1, tags)
+        lost = (device.id, index) == DEAD_PORT
+        yield Reading("interface.ifOperStatus", 2 if lost else 1, tags)
+        yield Reading(
+            "interface.link_lost", lost, (*tags, ("carries", "uplink" if index == 24 else "camera"))
+        )
         yield Reading("interface.ifAdminStatus", 1, tags)
         yield Reading("interface.speed_bps", 1e8 if index < 24 else 1e9, tags)
         yield Reading("interface.in_bps", abs(into), tags)
@@ -121,7 +139,7 @@ def _switch(device: Device, minute: int, rng: random.Random) -> Iterator[Reading
         one_percent = 1e6 if index < 24 else 1e7
         yield Reading("interface.in_utilisation_percent", abs(into) / one_percent, tags)
         yield Reading("interface.out_utilisation_percent", abs(out) / one_percent, tags)
-        if index < 24:
+        if index < 24 and device.id != CORE:
             port = (("group", "1"), ("port", str(index)))
             yield Reading("poe_port.status", 3, port)
             yield Reading("poe_port.watts", 6.5 + rng.random(), port)
@@ -131,46 +149,71 @@ def _server(device: Device, minute: int, rng: random.Random) -> Iterator[Reading
     yield Reading("cpu.used_percent", 35 + 10 * rng.random())
     yield Reading("mem.used_percent", 62 + rng.random())
     yield Reading("temperature.celsius", 51 + rng.random() * 3, (("sensor", "1"), ("name", "CPU")))
-    paths = ("/", "/data") if device.kind is Kind.SERVER else ("disk1", "disk2")
-    for number, path in enumerate(paths):
-        yield Reading("disk.used_percent", (48.0, 84.0)[number] + minute * 0.02, (("path", path),))
-        yield Reading("disk.total_bytes", 8e12, (("path", path),))
+    if device.kind is Kind.RECORDER:
+        yield from _recorder(minute)
+        return
+    for number, path in enumerate(("/", "/data")):
+        disk = (("storage", str(31 + number)), ("path", path))
+        yield Reading("disk.used_percent", (48.0, 84.0)[number] + minute * 0.02, disk)
+        yield Reading("disk.total_bytes", 8e12, disk)
 
 
-def _rates(states: dict[Device, State], at: WallMs) -> Iterator[Point]:
+def _recorder(minute: int) -> Iterator[Reading]:
+    for number in (1, 2):
+        disk = (("disk", str(number)), ("name", f"HDD{number}"))
+        yield Reading("recorder_disk.ok", number == 1 or minute < 50, disk)
+        yield Reading("recorder_disk.used_percent", 91.0 + number + minute * 0.01, disk)
+        yield Reading("recorder_disk.total_bytes", 8e12, disk)
+    for channel in range(1, 17):
+        yield Reading("recorder_channel.online", channel != 7, (("channel", str(channel)),))
+
+
+def _rates(states: dict[Device, State], excluded: str, at: WallMs) -> Iterator[Point]:
     cameras = {device: state for device, state in states.items() if device.kind is Kind.CAMERA}
-    scopes: dict[tuple[tuple[str, str], ...], list[State]] = {}
-    for device, state in states.items():
-        scopes.setdefault((("scope", "kind"), ("name", device.kind.value)), []).append(state)
-    for device, state in cameras.items():
-        scopes.setdefault((("scope", "all"),), []).append(state)
-        scopes.setdefault((("scope", "area"), ("name", device.area)), []).append(state)
-        scopes.setdefault((("scope", "site"), ("name", device.site)), []).append(state)
+    scopes: dict[tuple[tuple[str, str], ...], list[tuple[Device, State]]] = {}
+    for member in states.items():
+        scopes.setdefault((("scope", "kind"), ("name", member[0].kind.value)), []).append(member)
+    for member in cameras.items():
+        device = member[0]
+        scopes.setdefault((("scope", "all"),), []).append(member)
+        scopes.setdefault((("scope", "area"), ("name", device.area)), []).append(member)
+        scopes.setdefault((("scope", "site"), ("name", device.site)), []).append(member)
         if device.key_site:
-            scopes.setdefault((("scope", "key_sites"),), []).append(state)
+            scopes.setdefault((("scope", "key_sites"),), []).append(member)
     for tags, members in scopes.items():
-        online, unmeasured = members.count(State.UP), members.count(State.UNKNOWN)
-        counted = len(members) - unmeasured
-        fields = (
-            ("online", online),
+        counts = Counter(None if device.site == excluded else state for device, state in members)
+        counted = len(members) - counts[State.UNKNOWN] - counts[None]
+        fields: list[tuple[str, float | int]] = [
+            ("online", counts[State.UP]),
             ("counted", counted),
-            ("unmeasured", unmeasured),
-            ("excluded", 0),
-            ("rate", 100 * online / counted),
-        )
-        yield Point("online_rate", tags, fields, at)
+            ("unmeasured", counts[State.UNKNOWN]),
+            ("excluded", counts[None]),
+        ]
+        if counted:
+            fields.append(("rate", 100 * counts[State.UP] / counted))
+        yield Point("online_rate", tags, tuple(fields), at)
 
 
-def _incidents(minute: int, at: WallMs) -> Iterator[Point]:
-    events: Sequence[tuple[int, int, str, str, str, str]] = (
-        (0, 1, "opened", "major", "城东3号路口球机4", "城东 城东3号路口"),
-        (FAILED_FROM, 2, "opened", "critical", "城西2号路口交换机", "城西 城西2号路口"),
-        (FAILED_UNTIL, 2, "resolved", "critical", "城西2号路口交换机", "城西 城西2号路口"),
+def _incidents(fleet: Fleet, minute: int, at: WallMs) -> Iterator[Point]:
+    camera, switch = fleet.devices[DeviceId(DEAD_CAMERA)], fleet.devices[DeviceId(FAILED_SWITCH)]
+    events = (
+        (0, 1, "opened", "major", camera),
+        (FAILED_FROM, 2, "opened", "critical", switch),
+        (FAILED_UNTIL, 2, "resolved", "critical", switch),
     )
-    for when, number, event, severity, subject, place in events:
+    for when, number, event, severity, device in events:
         if when == minute:
             tags = (("cause", "device_down"), ("severity", severity), ("event", event))
-            yield Point("incident", tags, (("id", number), ("subject", subject), ("place", place)), at)
+            fields = (
+                ("id", number),
+                ("title", f"#{number} {device.name}"),
+                ("subject", device.name),
+                ("place", f"{device.area} {device.site}"),
+                ("device", device.id),
+                ("area", device.area),
+                ("site", device.site),
+            )
+            yield Point("incident", tags, fields, at)
 
 
 def _usual(fleet: Fleet, at: WallMs) -> Iterator[Point]:

@@ -170,8 +170,12 @@ RATES_AND_EVENTS = (
         ),
         (
             i("id", "", "incident number"),
+            s("title", "number and subject, for annotations"),
             s("subject", "what broke, by name"),
             s("place", "area and site"),
+            s("device", "device id; absent when it is not about one device"),
+            s("area", "area; absent when it is not about one"),
+            s("site", "site; absent when it is not about one"),
         ),
     ),
 )

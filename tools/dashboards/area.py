@@ -5,11 +5,12 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from tools.dashboards import panels
-from tools.dashboards.frame import DEVICE, SITE, device_link, frame, variable
+from tools.dashboards.frame import DEVICE, IN_SITE, OF_KIND, SITE, device_link, frame, variable
+from tools.dashboards.incidents import incidents_panel
 from tools.dashboards.query import Target, table
 from tools.dashboards.words import Lang, Text
 
-CHOSEN = '"area" =~ /^${area:regex}$/ AND "site" =~ /^${site:regex}$/ AND "kind" =~ /^${kind:regex}$/'
+CHOSEN = OF_KIND
 DEVICES = f"""
 SELECT last("code") AS "state", last("name") AS "name", last("address") AS "address",
 last("reason") AS "reason" FROM "device_state" WHERE {CHOSEN} AND time > now() - 5m
@@ -122,6 +123,7 @@ def build(lang: Lang) -> Dashboard:
             lang,
             height=12,
         ),
+        incidents_panel(lang, IN_SITE),
     ):
         board.with_panel(panel)
     return board

@@ -6,6 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from tools.dashboards import panels
 from tools.dashboards.frame import frame, variable
+from tools.dashboards.incidents import incidents_panel
 from tools.dashboards.query import Target, table
 from tools.dashboards.words import Lang, Text
 
@@ -40,6 +41,8 @@ def mean(measurement: str, field: str) -> str:
 
 def build(lang: Lang) -> Dashboard:
     board = frame("device", Text("设备", "Device"), lang)
+    for name in ("area", "site", "kind"):
+        board.with_variable(variable(name, lang))
     board.with_variable(variable("device", lang, many=False))
     now = f'FROM "device_state" WHERE {THIS} AND time > now() - 5m'
     for panel in (
@@ -139,6 +142,7 @@ def build(lang: Lang) -> Dashboard:
             Text("CPU 与内存", "CPU and memory").to(lang),
             [
                 Target(mean("cpu", "used_percent"), "CPU"),
+                Target(mean("board", "cpu_used_percent"), Text("板卡 CPU", "CPU of the board").to(lang)),
                 Target(mean("mem", "used_percent"), Text("内存", "memory").to(lang)),
             ],
             unit="percent",
@@ -167,6 +171,7 @@ def build(lang: Lang) -> Dashboard:
             [Target(mean("onvif", "clock_drift_s"), Text("偏差", "drift").to(lang))],
             unit="s",
         ),
+        incidents_panel(lang, THIS),
     ):
         board.with_panel(panel)
     return board

@@ -12,8 +12,8 @@ from tools.dashboards.query import SOURCE
 from tools.dashboards.words import Lang, Text
 
 INCIDENTS = (
-    'SELECT "subject", "place", "severity" FROM "incident" WHERE $timeFilter AND ("severity" = \'major\' OR '
-    "\"severity\" = 'critical')"
+    'SELECT "title", "place", "severity", "event" FROM "incident" WHERE $timeFilter '
+    "AND (\"severity\" = 'major' OR \"severity\" = 'critical')"
 )
 
 AREA = Text("区域", "Area")
@@ -21,18 +21,24 @@ SITE = Text("点位", "Site")
 KIND = Text("类型", "Kind")
 DEVICE = Text("设备", "Device")
 
+IN_AREA = '"area" =~ /^${area:regex}$/'
+IN_SITE = f'{IN_AREA} AND "site" =~ /^${{site:regex}}$/'
+OF_KIND = f'{IN_SITE} AND "kind" =~ /^${{kind:regex}}$/'
+
+
+def _values(tag: str, where: str = "") -> str:
+    return f'SHOW TAG VALUES FROM "device_state" WITH KEY = "{tag}"' + (f" WHERE {where}" if where else "")
+
+
 VARIABLES = {
-    "area": (AREA, 'SHOW TAG VALUES FROM "device_state" WITH KEY = "area"'),
-    "site": (SITE, 'SHOW TAG VALUES FROM "device_state" WITH KEY = "site" WHERE "area" =~ /^${area:regex}$/'),
-    "kind": (KIND, 'SHOW TAG VALUES FROM "device_state" WITH KEY = "kind"'),
-    "device": (DEVICE, 'SHOW TAG VALUES FROM "device_state" WITH KEY = "device"'),
-    "switch": (
-        Text("交换机", "Switch"),
-        'SHOW TAG VALUES FROM "device_state" WITH KEY = "device" WHERE "kind" = \'switch\'',
-    ),
+    "area": (AREA, _values("area")),
+    "site": (SITE, _values("site", IN_AREA)),
+    "kind": (KIND, _values("kind")),
+    "device": (DEVICE, _values("device", OF_KIND)),
+    "switch": (Text("交换机", "Switch"), _values("device", f"{IN_SITE} AND \"kind\" = 'switch'")),
     "server": (
         Text("服务器/录像机", "Server or recorder"),
-        'SHOW TAG VALUES FROM "device_state" WITH KEY = "device" WHERE "kind" =~ /^(server|recorder)$/',
+        _values("device", f'{IN_SITE} AND "kind" =~ /^(server|recorder)$/'),
     ),
 }
 
@@ -41,7 +47,7 @@ class _Note(model.AnnotationQuery):
     """An annotation from InfluxQL: the fields that Grafana's influxdb data source adds to the common ones."""
 
     def to_json(self) -> dict[str, object]:
-        ours = {"query": INCIDENTS, "textColumn": "subject", "tagsColumn": "severity,place"}
+        ours = {"query": INCIDENTS, "textColumn": "title", "tagsColumn": "severity,event,place"}
         return {**super().to_json(), **ours, "target": {**ours, "rawQuery": True, "fromAnnotations": True}}
 
 
@@ -67,6 +73,12 @@ def device_link(lang: Lang, column: str) -> str:
 
 def area_link(lang: Lang, name: str, column: str) -> str:
     return f"/d/{uid('area', lang)}?var-{name}=${{__data.fields.{column}}}&${{__url_time_range}}"
+
+
+def at_the_time(link: str, column: str) -> str:
+    """The same link, to the hour before and after the time in ``column``."""
+    around = f"time=${{__data.fields.{column}.numeric}}&time.window=7200000"
+    return link.replace("${__url_time_range}", around)
 
 
 def variable(name: str, lang: Lang, *, many: bool = True) -> dashboard.QueryVariable:

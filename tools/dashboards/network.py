@@ -5,22 +5,29 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from tools.dashboards import panels
-from tools.dashboards.frame import DEVICE, device_link, frame, variable
+from tools.dashboards.frame import DEVICE, IN_SITE, device_link, frame, variable
 from tools.dashboards.query import Target, table
 from tools.dashboards.words import Lang, Text
 
-CHOSEN = '"kind" = \'switch\' AND "device" =~ /^${switch:regex}$/'
+CHOSEN = f'{IN_SITE} AND "kind" = \'switch\' AND "device" =~ /^${{switch:regex}}$/'
 BY_SWITCH = f'WHERE {CHOSEN} AND $timeFilter GROUP BY time($__interval), "device" fill(none)'
 TOP = f"""
-SELECT mean("in_utilisation_percent") AS "in_percent", mean("out_utilisation_percent") AS "out_percent", mean("in_bps") AS "in", mean("out_bps") AS "out",
+SELECT mean("in_utilisation_percent") AS "in_percent", mean("out_utilisation_percent") AS "out_percent",
+mean("in_bps") AS "in", mean("out_bps") AS "out",
 mean("in_errors_per_s") AS "errors", mean("out_discards_per_s") AS "discards" FROM "interface"
 WHERE {CHOSEN} AND $timeFilter GROUP BY "device", "ifDescr"
+"""
+LOST = f"""
+SELECT "lost" FROM (SELECT last("link_lost") AS "lost" FROM "interface"
+WHERE {CHOSEN} AND time > now() - 15m GROUP BY "device", "ifDescr", "carries")
+WHERE "lost" = true GROUP BY "device", "ifDescr", "carries"
 """
 
 
 def build(lang: Lang) -> Dashboard:
     board = frame("network", Text("网络：交换机", "Network: switches"), lang)
-    board.with_variable(variable("switch", lang))
+    for name in ("area", "site", "switch"):
+        board.with_variable(variable(name, lang))
     for panel in (
         panels.stat_panel(
             Text("交换机在线率", "Switches on line").to(lang),
@@ -92,12 +99,13 @@ def build(lang: Lang) -> Dashboard:
         panels.series_panel(
             Text("PoE 功率", "PoE power").to(lang),
             [
-                Target(
+                Target(f'SELECT sum("used_watts") FROM "poe" {BY_SWITCH}', "$tag_device"),
+                Target(  # what ports tell, where the switch tells no sum
                     f'SELECT sum("watts") FROM (SELECT mean("watts") AS "watts" FROM "poe_port" WHERE '
                     f'{CHOSEN} AND $timeFilter GROUP BY time($__interval), "device", "port" fill(none)) '
                     'WHERE $timeFilter GROUP BY time($__interval), "device" fill(none)',
-                    "$tag_device",
-                )
+                    f"$tag_device {Text('各端口', 'ports').to(lang)}",
+                ),
             ],
             unit="watt",
             low=0,
@@ -105,7 +113,10 @@ def build(lang: Lang) -> Dashboard:
         ),
         panels.series_panel(
             Text("交换机 CPU", "CPU of switches").to(lang),
-            [Target(f'SELECT mean("used_percent") FROM "cpu" {BY_SWITCH}', "$tag_device")],
+            [
+                Target(f'SELECT mean("used_percent") FROM "cpu" {BY_SWITCH}', "$tag_device"),
+                Target(f'SELECT max("cpu_used_percent") FROM "board" {BY_SWITCH}', "$tag_device"),
+            ],
             unit="percent",
             steps=panels.LOAD,
             low=0,
@@ -116,6 +127,20 @@ def build(lang: Lang) -> Dashboard:
             [Target(f'SELECT max("celsius") FROM "temperature" {BY_SWITCH}', "$tag_device")],
             unit="celsius",
             low=0,
+        ),
+        panels.table_panel(
+            Text("断开的端口", "Ports that lost their link").to(lang),
+            table(LOST),
+            {
+                "device": DEVICE.to(lang),
+                "ifDescr": Text("端口", "Port").to(lang),
+                "carries": Text("用途", "Carries").to(lang),
+                "lost": Text("断开", "Lost").to(lang),
+            },
+            sort="device",
+            width=24,
+            height=7,
+            links={"device": (Text("查看设备", "Open device").to(lang), device_link(lang, DEVICE.to(lang)))},
         ),
     ):
         board.with_panel(panel)

@@ -5,21 +5,30 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from tools.dashboards import panels
-from tools.dashboards.frame import DEVICE, device_link, frame, variable
+from tools.dashboards.frame import DEVICE, IN_SITE, device_link, frame, variable
 from tools.dashboards.query import Target, table
 from tools.dashboards.words import Lang, Text
 
-CHOSEN = '"kind" =~ /^(server|recorder)$/ AND "device" =~ /^${server:regex}$/'
+CHOSEN = f'{IN_SITE} AND "kind" =~ /^(server|recorder)$/ AND "device" =~ /^${{server:regex}}$/'
 EACH = f'WHERE {CHOSEN} AND $timeFilter GROUP BY time($__interval), "device"'
 DISKS = f"""
 SELECT last("used_percent") AS "used", last("total_bytes") AS "size" FROM "disk"
 WHERE {CHOSEN} AND $timeFilter GROUP BY "device", "path"
 """
+RECORDER_DISKS = f"""
+SELECT last("ok") AS "ok", last("used_percent") AS "used", last("total_bytes") AS "size" FROM "recorder_disk"
+WHERE {CHOSEN} AND time > now() - 15m GROUP BY "device", "disk"
+"""
+CHANNELS = f"""
+SELECT count("channel_on") FROM (SELECT last("online") AS "channel_on" FROM "recorder_channel"
+WHERE {CHOSEN} AND time > now() - 15m GROUP BY "device", "channel") WHERE "channel_on" = true GROUP BY "device"
+"""
 
 
 def build(lang: Lang) -> Dashboard:
     board = frame("servers", Text("服务器与录像机", "Servers and recorders"), lang)
-    board.with_variable(variable("server", lang))
+    for name in ("area", "site", "server"):
+        board.with_variable(variable(name, lang))
     load = {"unit": "percent", "steps": panels.LOAD, "low": 0.0, "high": 100.0}
     for panel in (
         panels.states_panel(
@@ -43,7 +52,11 @@ def build(lang: Lang) -> Dashboard:
                 Target(
                     f'SELECT mean("used_percent") FROM "disk" {EACH}, "path" fill(none)',
                     "$tag_device $tag_path",
-                )
+                ),
+                Target(
+                    f'SELECT mean("used_percent") FROM "recorder_disk" {EACH}, "disk" fill(none)',
+                    f"$tag_device {Text('硬盘', 'disk').to(lang)} $tag_disk",
+                ),
             ],
             **load,
         ),
@@ -69,9 +82,30 @@ def build(lang: Lang) -> Dashboard:
             },
             sort="used",
             descending=True,
-            width=24,
             percent={"used": panels.LOAD},
             links={"device": (Text("查看设备", "Open device").to(lang), device_link(lang, DEVICE.to(lang)))},
+        ),
+        panels.table_panel(
+            Text("录像机硬盘", "Disks of recorders").to(lang),
+            table(RECORDER_DISKS),
+            {
+                "device": DEVICE.to(lang),
+                "disk": Text("硬盘", "Disk").to(lang),
+                "ok": Text("正常", "Good").to(lang),
+                "used": "%",
+                "size": Text("容量（字节）", "Size in bytes").to(lang),
+            },
+            sort="ok",
+            links={"device": (Text("查看设备", "Open device").to(lang), device_link(lang, DEVICE.to(lang)))},
+        ),
+        panels.bars_panel(
+            Text("录像通道在线数", "Channels of recorders on line").to(lang),
+            Target(CHANNELS, "$tag_device"),
+            unit="short",
+            steps=panels.PLAIN,
+            high=None,
+            width=24,
+            height=6,
         ),
     ):
         board.with_panel(panel)

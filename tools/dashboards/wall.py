@@ -6,6 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from tools.dashboards import panels
 from tools.dashboards.frame import DEVICE, area_link, device_link, frame
+from tools.dashboards.incidents import incidents_panel
 from tools.dashboards.query import Target, table
 from tools.dashboards.words import Lang, Text
 
@@ -14,10 +15,6 @@ SELECT "name", "address", "reason", "state" FROM (
   SELECT last("code") AS "state", "name", "address", "reason" FROM "device_state"
   WHERE "kind" = 'camera' AND time > now() - 5m GROUP BY "device", "site", "area"
 ) WHERE "state" >= 1 AND "state" <= 2 GROUP BY "area", "site", "device"
-"""
-INCIDENTS = """
-SELECT "subject", "place", "cause", "severity", "event", "id" FROM "incident" WHERE $timeFilter
-ORDER BY time DESC LIMIT 50
 """
 
 
@@ -72,7 +69,8 @@ def build(lang: Lang) -> Dashboard:
         panels.stat_panel(
             Text("未计入", "Not counted").to(lang),
             Target(
-                'SELECT last("unmeasured") FROM "online_rate" WHERE "scope" = \'all\' AND time > now() - 5m'
+                'SELECT last("unmeasured") + last("excluded") FROM "online_rate" WHERE "scope" = \'all\' '
+                "AND time > now() - 5m"
             ),
             width=3,
         ),
@@ -109,20 +107,22 @@ def build(lang: Lang) -> Dashboard:
         panels.table_panel(
             Text("最差点位", "Worst sites").to(lang),
             table(
-                'SELECT last("rate") AS "rate", last("online") AS "online", last("counted") AS "counted" '
-                'FROM "online_rate" WHERE "scope" = \'site\' AND time > now() - 5m GROUP BY "name"'
+                'SELECT last("rate") AS "rate", last("online") AS "online", last("counted") AS "counted", '
+                'last("excluded") AS "excluded" FROM "online_rate" WHERE "scope" = \'site\' AND time > now() - 5m GROUP BY "name"'
             ),
             {
                 "name": site.to(lang),
                 "rate": "%",
                 "online": Text("在线", "Online").to(lang),
                 "counted": Text("应计", "Counted").to(lang),
+                "excluded": Text("已排除", "Excluded").to(lang),
             },
             sort="rate",
             limit=15,
             width=8,
             height=10,
             percent={"rate": panels.CONTRACT},
+            links={"name": (Text("查看点位", "Open site").to(lang), area_link(lang, "site", site.to(lang)))},
         ),
         panels.table_panel(
             Text("离线摄像机清单", "Cameras off line").to(lang),
@@ -145,24 +145,7 @@ def build(lang: Lang) -> Dashboard:
                 "area": (Text("查看区域", "Open area").to(lang), area_link(lang, "area", area.to(lang))),
             },
         ),
-        panels.table_panel(
-            Text("事件", "Incidents").to(lang),
-            table(INCIDENTS),
-            {
-                "Time": Text("时间", "Time").to(lang),
-                "id": Text("编号", "Number").to(lang),
-                "severity": Text("级别", "Severity").to(lang),
-                "event": Text("变化", "Event").to(lang),
-                "subject": Text("对象", "Subject").to(lang),
-                "place": Text("位置", "Place").to(lang),
-                "cause": Text("类别", "Cause").to(lang),
-            },
-            sort="Time",
-            descending=True,
-            width=24,
-            height=9,
-            keep_time=True,
-        ),
+        incidents_panel(lang),
     ):
         board.with_panel(panel)
     return board
