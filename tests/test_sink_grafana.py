@@ -152,7 +152,7 @@ def device_that_has(query: str) -> str:
         "interface": "sw-01",
         "cpu": "sw-01",
         "mem": "sw-01",
-        "board": "sw-core",
+        "board": CORE,
         "incident": DEAD_CAMERA,
     }
     found = (id_ for name, id_ in special.items() if f'FROM "{name}"' in query or f"'{name}." in query)
