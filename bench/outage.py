@@ -198,8 +198,10 @@ async def gap(server: Influxd, folder: Path, source: Source) -> dict[str, float]
     await sink.start()
     await sink.drained()
     await sink.stop()
+    wanted = stats.received - stats.dropped + sink.stats().received  # and what it writes about itself
     there = in_database(server, "gap")
-    return {"gap_dropped": stats.dropped, "gap_exact": there == stats.received - stats.dropped}
+    tell(f"{stats.received} received, {stats.dropped} dropped, {there} in the database, {wanted} wanted")
+    return {"gap_dropped": stats.dropped, "gap_exact": there == wanted}
 
 
 async def measure(hours: float, seconds: float) -> dict[str, float]:
