@@ -6,6 +6,7 @@ Strictness lives here once: an unknown key is an error everywhere, and a secret 
 from __future__ import annotations
 
 import re
+from datetime import datetime, tzinfo
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -48,6 +49,11 @@ def known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f'no time zone is called "{name}"; write for example "Asia/Shanghai"') from None
     return name
+
+
+def in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    """A moment of the configuration: written with an offset, or local time of ``zone``."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
 
 
 def _duration(value: Any) -> Any:

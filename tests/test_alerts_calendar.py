@@ -156,6 +156,20 @@ def test_somebody_stands_in_for_exactly_that_time():
     assert stood_in.everybody() == {"wang", "li", "zhao"}
 
 
+def test_somebody_may_stand_in_by_times_with_an_offset():
+    abroad = {"begin": "2026-11-03T10:00:00Z", "end": "2026-11-04T08:00:00+08:00", "member": "zhao"}
+    stood_in = roster(overrides=[abroad])
+    found = [
+        on_duty(stood_in, f"2026-11-{text}") for text in ("03 17:59", "03 18:00", "04 07:59", "04 08:00")
+    ]
+    assert found == ["wang", "zhao", "zhao", "wang"]
+    assert [turn.member for turn in stood_in.turns(WallMs(wall("2026-11-03 12:00")), 2)] == [
+        "wang",
+        "zhao",
+        "wang",
+    ]
+
+
 def test_overrides_that_overlap_are_refused():
     with pytest.raises(ValidationError, match="two overrides overlap: zhao until"):
         roster(

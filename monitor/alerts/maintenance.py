@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from monitor.alerts.calendar import working_days_between
 from monitor.model import WallMs
 from monitor.select import DeviceSelector
-from monitor.settings import Duration, Section, known_zone
+from monitor.settings import Duration, Section, in_zone, known_zone
 
 NOTICE_WORKING_DAYS = 2
 """How far ahead the contract wants planned stops announced."""
@@ -58,7 +58,11 @@ class MaintenanceSettings(Section):
         weekly = bool(self.weekdays) and self.at is not None and self.length is not None
         if once == weekly:
             raise ValueError("give either begin and end, or weekdays with at and length")
-        if self.begin is not None and self.end is not None and self.end <= self.begin:
+        if (
+            self.begin is not None
+            and self.end is not None
+            and in_zone(self.end, self.zone) <= in_zone(self.begin, self.zone)
+        ):
             raise ValueError(f"ends at {self.end}, before it begins at {self.begin}")
         return self
 
@@ -88,7 +92,7 @@ class MaintenanceSettings(Section):
 
     def _candidates(self, moment: datetime) -> list[tuple[datetime, datetime]]:
         if self.begin is not None and self.end is not None:
-            return [(_in_zone(self.begin, self.zone), _in_zone(self.end, self.zone))]
+            return [(in_zone(self.begin, self.zone), in_zone(self.end, self.zone))]
         if self.at is None or self.length is None:
             return []
         found = []
@@ -126,7 +130,3 @@ class MaintenanceSettings(Section):
 
 def _ms(span: tuple[datetime, datetime]) -> tuple[WallMs, WallMs]:
     return WallMs(int(span[0].timestamp() * 1000)), WallMs(int(span[1].timestamp() * 1000))
-
-
-def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from monitor.alerts.calendar import is_working_day
 from monitor.model import WallMs
-from monitor.settings import Section, known_zone
+from monitor.settings import Section, in_zone, known_zone
 
 
 class OverrideSettings(Section):
-    """Somebody stands in: from ``begin`` to ``end``, local time."""
+    """Somebody stands in: from ``begin`` to ``end``, local time (or with an offset)."""
 
     begin: datetime
     end: datetime
-    member: str
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.end <= self.begin:
-            raise ValueError(f"ends at {self.end}, before it begins at {self.begin}")
-        return self
+    member: str = Field(min_length=1)
 
 
 class RosterSettings(Section):
     """One ``[roster.NAME]``: members take turns, handing over at ``handover``."""
 
-    members: tuple[str, ...] = Field(min_length=1)
+    members: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     """Receivers, in the order of their turns."""
     first_day: date
     """The day on which the first member's first turn begins."""
@@ -51,14 +45,24 @@ class RosterSettings(Section):
 
     @model_validator(mode="after")
     def _overrides_do_not_overlap(self) -> Self:
-        ordered = sorted(self.overrides, key=lambda o: o.begin)
-        for earlier, later in pairwise(ordered):
-            if later.begin < earlier.end:
+        for override in self.overrides:
+            begin, end = self._span(override)
+            if end <= begin:
+                raise ValueError(f"an override ends at {override.end}, before it begins at {override.begin}")
+        for earlier, later in pairwise(sorted(self.overrides, key=self._span)):
+            if self._span(later)[0] < self._span(earlier)[1]:
                 raise ValueError(
                     f"two overrides overlap: {earlier.member} until {earlier.end}, {later.member} from "
                     f"{later.begin}"
                 )
         return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def _span(self, override: OverrideSettings) -> tuple[datetime, datetime]:
+        return in_zone(override.begin, self.zone), in_zone(override.end, self.zone)
 
     def everybody(self) -> set[str]:
         """All receivers that this roster may name."""
@@ -67,9 +71,10 @@ class RosterSettings(Section):
 
     def on_duty(self, at: WallMs) -> str:
         """The receiver on duty at that moment."""
-        local = datetime.fromtimestamp(at / 1000, ZoneInfo(self.timezone)).replace(tzinfo=None)
+        local = datetime.fromtimestamp(at / 1000, self.zone)
         for override in self.overrides:
-            if override.begin <= local < override.end:
+            begin, end = self._span(override)
+            if begin <= local < end:
                 return override.member
         # Before the hand-over the day still belongs to yesterday's turn.
         day = local.date() if local.time() >= self.handover else local.date() - timedelta(days=1)
@@ -80,13 +85,13 @@ class RosterSettings(Section):
 
     def turns(self, at: WallMs, days: int) -> list[Turn]:
         """Who is on duty now, and who takes over when, in the days to come."""
-        zone = ZoneInfo(self.timezone)
-        first = datetime.fromtimestamp(at / 1000, zone).date()
+        first = datetime.fromtimestamp(at / 1000, self.zone).date()
         moments = {WallMs(at)}
         for ahead in range(days + 1):
-            moments.add(_ms(datetime.combine(first + timedelta(days=ahead), self.handover), zone))
+            day = first + timedelta(days=ahead)
+            moments.add(_ms(datetime.combine(day, self.handover, self.zone)))
         for override in self.overrides:
-            moments.update((_ms(override.begin, zone), _ms(override.end, zone)))
+            moments.update(map(_ms, self._span(override)))
         turns: list[Turn] = []
         for moment in sorted(m for m in moments if at <= m <= at + days * 86_400_000):
             member = self.on_duty(moment)
@@ -102,5 +107,5 @@ class Turn(NamedTuple):
     begins: WallMs
 
 
-def _ms(local: datetime, zone: ZoneInfo) -> WallMs:
-    return WallMs(int(local.replace(tzinfo=zone).timestamp() * 1000))
+def _ms(moment: datetime) -> WallMs:
+    return WallMs(int(moment.timestamp() * 1000))

@@ -15,6 +15,7 @@ from monitor.config import sections
 from monitor.config.files import Entry, Sources
 from monitor.model import Severity
 from monitor.notifiers.settings import ReceiverSettings
+from monitor.pipeline import OWN, OWN_TROUBLES
 from monitor.problems import Findings, Place, suggest
 from monitor.rules.base import RuleSettings
 
@@ -142,16 +143,19 @@ def _check_rule_names(alerting: Alerting, rules: Placed, findings: Findings) -> 
 
 
 def _check_everybody_hears(alerting: Alerting, rules: Placed, findings: Findings) -> None:
-    """No alert may lead nowhere: for each rule some route must match by what is known of its alerts."""
+    """No alert may lead nowhere: for each rule, and for our own troubles, some route must match by what is
+    known of its alerts."""
     if not rules:
         return
     routes = [route for _, route in alerting.routes]
     if any(not route.match.source for route in routes):
         return
     where = alerting.routes[-1][0].place if routes else Place(rules[0][0].place.file, "route")
-    lost = [rule for _, rule in rules if find_route(routes, _labels(rule)) is None]
+    known = [_labels(rule.name, rule.severity, rule.labels) for _, rule in rules]
+    known += [_labels(OWN + name, severity, {"cause": name}) for name, severity in OWN_TROUBLES.items()]
+    lost = [labels for labels in known if find_route(routes, labels) is None]
     if lost:
-        words = ", ".join(f'"{rule.name}" ({Severity(rule.severity).label})' for rule in lost[:5])
+        words = ", ".join(f'"{labels["rule"]}" ({labels["severity"]})' for labels in lost[:5])
         findings.error(
             where,
             f"alerts of {words} may lead to nobody",
@@ -159,5 +163,5 @@ def _check_everybody_hears(alerting: Alerting, rules: Placed, findings: Findings
         )
 
 
-def _labels(rule: RuleSettings) -> dict[str, str]:
-    return {"rule": rule.name, "severity": Severity(rule.severity).label, **rule.labels}
+def _labels(rule: str, severity: Severity, labels: Mapping[str, str]) -> dict[str, str]:
+    return {"rule": rule, "severity": Severity(severity).label, **labels}
