@@ -151,11 +151,21 @@ def _check_everybody_hears(alerting: Alerting, rules: Placed, findings: Findings
     if any(not route.match.source for route in routes):
         return
     where = alerting.routes[-1][0].place if routes else Place(rules[0][0].place.file, "route")
-    known = [_labels(rule.name, rule.severity, rule.labels) for _, rule in rules]
-    known += [_labels(OWN + name, severity, {"cause": name}) for name, severity in OWN_TROUBLES.items()]
-    lost = [labels for labels in known if find_route(routes, labels) is None]
+    lost = [
+        f'"{rule.name}" ({Severity(rule.severity).label})'
+        for _, rule in rules
+        if find_route(routes, _labels(rule.name, rule.severity, rule.labels)) is None
+    ]
+    own = {
+        severity
+        for name, severity in OWN_TROUBLES.items()
+        if find_route(routes, _labels(OWN + name, severity, {"cause": name})) is None
+    }
+    if own:
+        names = ", ".join(severity.label for severity in sorted(own))
+        lost = [*lost[:5], f"Camwatch about itself ({names})"]
     if lost:
-        words = ", ".join(f'"{labels["rule"]}" ({labels["severity"]})' for labels in lost[:5])
+        words = ", ".join(lost[:6])
         findings.error(
             where,
             f"alerts of {words} may lead to nobody",
