@@ -80,7 +80,7 @@ class MaintenanceSettings(Section):
         """Of a window that is open once: its end."""
         if self.end is None:
             raise ValueError("a window of every week has no end")
-        return WallMs(int(_in_zone(self.end, self.zone).timestamp() * 1000))
+        return WallMs(int(in_zone(self.end, self.zone).timestamp() * 1000))
 
     def span_at(self, at: WallMs) -> tuple[WallMs, WallMs] | None:
         """The window that is open at that moment: from, to (UTC ms)."""
