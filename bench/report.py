@@ -21,7 +21,8 @@ from zoneinfo import ZoneInfo
 from monitor.books.period import Length, period_of
 from monitor.books.settings import Terms
 from monitor.model import Device, DeviceId, Kind, Reason, State, WallMs
-from monitor.reports.build import Format, Order, ReportKind, make
+from monitor.reports.build import Order, make
+from monitor.reports.kinds import Format, ReportKind
 from monitor.storage.ledger import commit, connect
 from monitor.storage.ledger.records import DeviceJoined, Record, RunAlive, RunStarted, StateChanged
 from monitor.storage.ledger.schema import migrate

@@ -41,6 +41,7 @@ from monitor.learned import Learned
 from monitor.links import Links
 from monitor.model import DeviceId, Instant, Result, Target, WallMs
 from monitor.notifiers.notice import OutboxEntry
+from monitor.paperwork import Paperwork
 from monitor.pipeline import Pipeline, Plan, Step
 from monitor.points import incident_point
 from monitor.resolve import Resolver
@@ -162,6 +163,7 @@ class Daemon:
                 asyncio.create_task(self._keep(self.guardian.run), name="guard"),
                 asyncio.create_task(self._keep(AccountWatch(self).run), name="accounts"),
                 asyncio.create_task(self._keep(Healer(self).run), name="remedies"),
+                asyncio.create_task(self._keep(Paperwork(self).run), name="paperwork"),
                 asyncio.create_task(self.attendant.run(), name="attend"),
             ]
             await self._stopping.wait()

@@ -302,6 +302,7 @@ OWN_TROUBLES = {
     "heartbeat": Severity.WARNING,
     "peer": Severity.CRITICAL,
     "credential": Severity.MAJOR,
+    "paper": Severity.WARNING,
 }
 """What can be wrong with Camwatch itself, and how grave that is."""
 

@@ -35,6 +35,7 @@ from monitor.inventory.inline import DeviceSettings, SiteSettings
 from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings, ReceiverSettings
 from monitor.remedies import RemedySettings
+from monitor.reports.settings import ReportSettings
 from monitor.rules import RULES, rule_class
 from monitor.secrets import SecretRef
 from monitor.select import LABELS, Selector
@@ -137,6 +138,7 @@ def _parts() -> Iterator[str]:
     yield from _section("[health]", HealthSettings)
     yield from _section("[contract]", ContractSettings)
     yield from _section("[remedies]", RemedySettings)
+    yield from _section("[[report]]", ReportSettings)
 
 
 def _kind_words() -> str:

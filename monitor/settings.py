@@ -10,7 +10,7 @@ from datetime import datetime, tzinfo
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PrivateAttr
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w))")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -62,5 +62,9 @@ def _duration(value: Any) -> Any:
     raise ValueError('a duration is text with a unit, for example "30s", "5m" or "1h30m"')
 
 
-Duration = Annotated[float, BeforeValidator(_duration)]
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    PlainSerializer(lambda seconds: f"{seconds:.6f}s", return_type=str, when_used="json"),
+]
 """Seconds inside; in the configuration text with a unit. Defaults are given in seconds."""

@@ -17,9 +17,10 @@ from monitor.books.settings import ContractSettings, Terms
 from monitor.books.tally import Fraction, tallies, tally
 from monitor.cli import main
 from monitor.reports import fonts
-from monitor.reports.build import Format, Order, ReportKind, make
+from monitor.reports.build import Order, make
 from monitor.reports.figures import read_figures
 from monitor.reports.fonts import NoFont, find_font
+from monitor.reports.kinds import Format, ReportKind
 from monitor.words import Language, words
 from tests.reports_support import AFTER, HOSTILE, JUNE, town
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from monitor.books.exclusion import Exclusion, group_places, places_of
+from monitor.books.exclusion import Exclusion, Place, Reach, group_places, places_of
 from monitor.books.pause import FOREVER, Trouble, pauses
 from monitor.books.period import Period
 from monitor.books.records import Span, clip
@@ -66,6 +66,8 @@ class Service:
     """While it was open: when its clocks stood still."""
     until: int
     """The end of the books: what is not done then is still running."""
+    places: frozenset[Place]
+    """What it was about: the devices, or the group by name; all devices for a rate of everything."""
 
     @property
     def paused(self) -> int:
@@ -153,9 +155,17 @@ def read_services(db: sqlite3.Connection, period: Period, exclusions: Sequence[E
                 _within(seen, period), seen_by or "", cause, Severity(severity), level, subject, place,
                 tuple(json.loads(to)), details.get(id_, ""), record or "",
                 tuple(span for span in stops if span.since < span.until), period.until,
+                frozenset().union(*(_about(t) for t in troubles[id_])),
             )
         )  # fmt: skip
     return found
+
+
+def _about(trouble: Trouble) -> frozenset[Place]:
+    if trouble.of_device:
+        return frozenset(place for place in trouble.places if place[0] is Reach.DEVICE)
+    named = frozenset(place for place in trouble.places if place[0] is not Reach.ALL)
+    return named or trouble.places
 
 
 def _within(at: int | None, period: Period) -> int | None:

@@ -28,6 +28,7 @@ def _time_of_day(value: str) -> str:
 
 
 Percent = Annotated[float, AfterValidator(_percent)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
 
 class ContractSettings(Section):
@@ -43,7 +44,7 @@ class ContractSettings(Section):
     """Cameras at key sites on line, percent: not below."""
     unmeasured: Unmeasured = Unmeasured.LEFT_OUT
     """What becomes of time that was not measured."""
-    sample_at: tuple[Annotated[str, AfterValidator(_time_of_day)], ...] = ("10:00", "15:00")
+    sample_at: tuple[TimeOfDay, ...] = ("10:00", "15:00")
     """The times of day at which the momentary rate is sampled, as inspectors do."""
     respond: Duration = 3600.0
     """Repair begins within this time after a fault was found, where no ``[[level]]`` says otherwise."""

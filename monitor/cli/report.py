@@ -14,9 +14,10 @@ from monitor.cli.books import ledger
 from monitor.cli.common import config_option, settings_of
 from monitor.clock import SystemClock
 from monitor.config import ConfigError, contract_terms
-from monitor.reports.build import USUAL, Format, Order, ReportKind, make
+from monitor.reports.build import Order, make
 from monitor.reports.figures import NothingBooked
 from monitor.reports.fonts import NoFont
+from monitor.reports.kinds import USUAL, Format, ReportKind
 from monitor.words import Language, words
 
 

@@ -67,10 +67,17 @@ def read_alerting(sources: Sources, findings: Findings) -> Alerting:
 
 
 def check_alerting(
-    alerting: Alerting, rules: Placed, channels: Mapping[str, Entry], findings: Findings
+    alerting: Alerting,
+    rules: Placed,
+    channels: Mapping[str, Entry],
+    also: Iterable[tuple[Place, Sequence[str]]],
+    findings: Findings,
 ) -> None:
-    """Names that lead nowhere, alerts that nobody would hear of."""
+    """Names that lead nowhere, alerts that nobody would hear of. ``also``: receivers named elsewhere."""
     named: set[str] = set()
+    for place, names in also:
+        named.update(names)
+        _receivers_exist(names, alerting, place, findings)
     for entry, route in alerting.routes:
         named.add(route.receiver)
         _receivers_exist([route.receiver], alerting, entry.place.at("receiver"), findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from monitor.collectors.base import CheckSettings
 from monitor.config import references, sections, snmp
 from monitor.config.alerting import check_alerting, read_alerting
 from monitor.config.daemon import DaemonSettings, KindSettings
-from monitor.config.files import read_sources
+from monitor.config.files import Entry, read_sources
 from monitor.config.fleet import read_inventory
 from monitor.health.settings import HealthSettings
 from monitor.inventory import Inventory
@@ -24,6 +24,7 @@ from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings
 from monitor.problems import ConfigError, Findings, Place, Problem
 from monitor.remedies import RemedySettings
+from monitor.reports.settings import ReportSettings
 from monitor.rules.base import RuleSettings
 from monitor.states import StateSettings
 from monitor.storage.schema import Schema
@@ -57,7 +58,12 @@ class Config:
     schema: Schema
     """What the sink writes, with all that profiles of the user's own add."""
     remedies: RemedySettings
+    reports: tuple[ReportSettings, ...] = ()
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def terms(self) -> Terms:
+        return terms_of(self.contract, self.policy.levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ def read(path: Path | str) -> Reading:
     health = sections.single("health", HealthSettings, sources, findings)
     contract = sections.single("contract", ContractSettings, sources, findings)
     remedies = sections.single("remedies", RemedySettings, sources, findings)
+    reports = sections.listed("report", ReportSettings, sources, findings)
     references.check_secrets(
         [
             *((channel_entries[name].place, channel) for name, channel in channels.items()),
@@ -118,9 +125,10 @@ def read(path: Path | str) -> Reading:
     )
     if sources.whole:
         references.check_rules(rules, inventory, findings)
-        check_alerting(alerting, rules, channel_entries, findings)
         for entry in sources.tables("remedies"):
             references.check_remedies(entry.place, remedies, rules, checks, inventory, findings)
+        references.check_reports(reports, findings)
+        check_alerting(alerting, rules, channel_entries, _receivers_of(reports), findings)
     problems = tuple(findings.problems)
     placed = {name: (channel_entries[name].place, channel) for name, channel in channels.items()}
     if findings.errors:
@@ -142,6 +150,7 @@ def read(path: Path | str) -> Reading:
         traps=traps,
         schema=profiles.schema,
         remedies=remedies,
+        reports=tuple(report for _, report in reports),
         warnings=problems,
     )
     return Reading(problems, placed, config)
@@ -165,4 +174,13 @@ def contract_terms(path: Path | str) -> Terms:
     levels = [level for _, level in sections.listed("level", LevelSettings, sources, findings)]
     if findings.errors:
         raise ConfigError(findings.problems)
+    return terms_of(contract, levels)
+
+
+def terms_of(contract: ContractSettings, levels: Iterable[LevelSettings]) -> Terms:
+    """What reports measure against."""
     return Terms(contract, {x.name: Deadlines(int(x.respond), int(x.repair)) for x in levels})
+
+
+def _receivers_of(reports: Iterable[tuple[Entry, ReportSettings]]) -> list[tuple[Place, tuple[str, ...]]]:
+    return [(entry.place.at("receivers"), report.receivers) for entry, report in reports]

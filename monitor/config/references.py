@@ -11,6 +11,7 @@ from monitor.config.walk import values
 from monitor.inventory import Inventory
 from monitor.problems import Findings, Place, suggest
 from monitor.remedies import Action, RemedySettings
+from monitor.reports.settings import ReportSettings
 from monitor.rules.base import RuleSettings
 from monitor.secrets import SecretError, SecretRef
 from monitor.select import DeviceSelector, labels_of
@@ -26,6 +27,18 @@ def check_secrets(sections: Iterable[tuple[Place, Section]], findings: Findings)
                     value.read()
                 except SecretError as error:
                     findings.error(place.at(*steps), f"the secret cannot be read: {error}")
+
+
+def check_reports(reports: Sequence[tuple[Entry, ReportSettings]], findings: Findings) -> None:
+    """By its name the ledger knows what has been made of a report."""
+    seen: dict[str, Entry] = {}
+    for entry, report in reports:
+        if seen.setdefault(report.name, entry) is not entry:
+            findings.error(
+                entry.place.at("name"),
+                f'a report "{report.name}" is also in {seen[report.name].place}',
+                "give each report a name of its own",
+            )
 
 
 def check_rules(

@@ -23,7 +23,7 @@ S = TypeVar("S", bound=Section)
 SECTIONS = (
     "include", "daemon", "states", "checks", "kind", "inventory", "site", "device",
     "rule", "route", "receiver", "channel", "roster", "level", "inhibit", "maintenance", "storm", "sink",
-    "health", "contract", "traps", "remedies",
+    "health", "contract", "traps", "remedies", "report",
 )  # fmt: skip
 """What may stand at the top of a file."""
 

@@ -54,6 +54,7 @@ BROKEN = {
     "replaced": N_("{subject}: another device answers in its place"),
     "unauthorised": N_("{subject}: an unauthorised device answers in its place"),
     "rebooted": N_("{subject} has rebooted"),
+    "paper": N_("The report {subject} could not be made"),
     "test": N_("Test message, please ignore"),
     "report": N_("{subject}"),
 }
@@ -94,6 +95,7 @@ _MENDED = {
     "replaced": N_("{subject}: the device known before answers again"),
     "unauthorised": N_("{subject}: an authorised device answers again"),
     "rebooted": N_("{subject} has not rebooted again"),
+    "paper": N_("The report {subject} has been made after all"),
 }
 
 _REASONS: dict[str, str] = {

@@ -74,7 +74,9 @@ class _Waiting:
 
     @property
     def key(self) -> object:
-        return self.entry.notice.incident if self.entry.notice.incident is not None else self
+        """What keeps its order among its like: the messages of an incident; each other one is alone."""
+        incident = self.entry.notice.incident
+        return ("incident", incident) if incident is not None else ("message", self.entry.id)
 
 
 class Lane:

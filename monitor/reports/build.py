@@ -1,4 +1,4 @@
-"""Which reports there are, and their files: built in one go, put in place whole."""
+"""The files of reports: built in one go, put in place whole."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 from monitor.books.period import Length, Period, before
 from monitor.books.settings import Terms
+from monitor.model import DeviceId
 from monitor.reports.advice import advice
 from monitor.reports.document import Document
 from monitor.reports.figures import Figures, NothingBooked, read_figures
 from monitor.reports.fonts import find_font
 from monitor.reports.html import write_html
 from monitor.reports.inspection import inspection
+from monitor.reports.kinds import Format, ReportKind
 from monitor.reports.operations import operations
 from monitor.reports.statement import statement
 from monitor.reports.statistics import statistics
@@ -26,56 +27,48 @@ from monitor.reports.xlsx import write_xlsx
 from monitor.words import Words
 
 
-class ReportKind(StrEnum):
-    STATEMENT = "statement"
-    INSPECTION = "inspection"
-    STATISTICS = "statistics"
-    ADVICE = "advice"
-    LEDGER = "ledger"
-
-
-class Format(StrEnum):
-    HTML = "html"
-    PDF = "pdf"
-    XLSX = "xlsx"
-
-
-USUAL = {
-    Length.DAY: (ReportKind.INSPECTION, ReportKind.LEDGER),
-    Length.WEEK: (ReportKind.STATEMENT, ReportKind.LEDGER),
-    Length.MONTH: (ReportKind.STATEMENT, ReportKind.INSPECTION, ReportKind.LEDGER),
-    Length.QUARTER: (ReportKind.STATEMENT, ReportKind.STATISTICS, ReportKind.ADVICE),
-}
-"""What a contract asks for by the day, week, month and quarter."""
-
-
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is wanted."""
 
-    length: Length
+    length: Length | None
+    """``None``: a span of its own, which has no period before it."""
     period: Period
     kinds: tuple[ReportKind, ...]
     formats: tuple[Format, ...]
     folder: Path
     font: Path | None = None
+    stamp: str = ""
+    """In the files' names, instead of the period."""
+    devices: frozenset[DeviceId] | None = None
+    """Only of these."""
 
     def path(self, kind: ReportKind, format_: Format) -> Path:
-        first = self.period.first_day
-        name = {
-            Length.DAY: f"{first:%Y-%m-%d}",
-            Length.WEEK: f"{first:%G-W%V}",
-            Length.MONTH: f"{first:%Y-%m}",
-            Length.QUARTER: f"{first:%Y}-Q{(first.month + 2) // 3}",
-        }[self.length]
-        return self.folder / f"camwatch-{kind.value}-{name}.{format_.value}"
+        stamp = self.stamp or stamp_of(self.length, self.period)
+        return self.folder / f"camwatch-{kind.value}-{stamp}.{format_.value}"
+
+
+def stamp_of(length: Length | None, period: Period) -> str:
+    """``2026-06-01``, ``2026-W23``, ``2026-06``, ``2026-Q2``, or both ends of a span."""
+    first = period.first_day
+    match length:
+        case Length.DAY:
+            return f"{first:%Y-%m-%d}"
+        case Length.WEEK:
+            return f"{first:%G-W%V}"
+        case Length.MONTH:
+            return f"{first:%Y-%m}"
+        case Length.QUARTER:
+            return f"{first:%Y}-Q{(first.month + 2) // 3}"
+        case None:
+            return f"{period.local(period.since):%Y%m%dT%H%M%S}-{period.local(period.until):%Y%m%dT%H%M%S}"
 
 
 def make(db: sqlite3.Connection, order: Order, terms: Terms, words: Words, now: int) -> Iterator[Path]:
     """The files, each as soon as it is in place. ``NothingBooked`` before the first; ``NoFont`` before the
     first when a PDF is wanted and cannot be; ``OSError`` when the folder cannot be written."""
     font = find_font(order.font or terms.contract.font) if Format.PDF in order.formats else None
-    figures = read_figures(db, order.period, terms, now)
+    figures = read_figures(db, order.period, terms, now, order.devices)
     earlier = _earlier(db, order, terms, now)
     order.folder.mkdir(parents=True, exist_ok=True)
     for kind in order.kinds:
@@ -109,10 +102,10 @@ def _document(kind: ReportKind, figures: Figures, earlier: Figures | None, words
 
 
 def _earlier(db: sqlite3.Connection, order: Order, terms: Terms, now: int) -> Figures | None:
-    if ReportKind.STATISTICS not in order.kinds:
+    if ReportKind.STATISTICS not in order.kinds or order.length is None:
         return None
     try:
-        return read_figures(db, before(order.length, order.period), terms, now)
+        return read_figures(db, before(order.length, order.period), terms, now, order.devices)
     except NothingBooked:
         return None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from monitor.books.exclusion import places_of
 from monitor.books.moments import Moments, moments
 from monitor.books.noisy import NoisySeries, read_noisy
 from monitor.books.outages import Fault, PowerCut, Problem, faults_of, power_cuts, problems_of
@@ -16,7 +17,7 @@ from monitor.books.service import Exceeded, Service, read_exceeded, read_service
 from monitor.books.settings import ContractSettings, Terms
 from monitor.books.tally import mask_of
 from monitor.books.timeline import Segments, segments_of
-from monitor.model import Kind
+from monitor.model import DeviceId, Kind
 from monitor.signs.books import Foretold, read_foretold
 
 
@@ -66,8 +67,25 @@ class Figures:
         return [at for at in found if self.period.since <= at < self.period.until]
 
 
-def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int) -> Figures:
-    """``NothingBooked`` when no device was in service in the period."""
+def only(
+    devices: frozenset[DeviceId], records: Records, services: Sequence[Service]
+) -> tuple[Records, list[Service]]:
+    """What the books hold of some devices: incidents of theirs, or of a group that they stand in."""
+    histories = tuple(h for h in records.histories if h.stretches[0].device in devices)
+    places = {
+        p for h in histories for s in h.stretches for p in places_of(s.device, s.site, s.area, s.feeder)
+    }
+    return replace(records, histories=histories), [s for s in services if s.places & places]
+
+
+def read_figures(
+    db: sqlite3.Connection,
+    period: Period,
+    terms: Terms,
+    now: int,
+    devices: frozenset[DeviceId] | None = None,
+) -> Figures:
+    """Of all devices, or of these. ``NothingBooked`` when none of them was in service in the period."""
     contract = terms.contract
     cut = period.cut(now)
     with snapshot(db):
@@ -76,6 +94,9 @@ def read_figures(db: sqlite3.Connection, period: Period, terms: Terms, now: int)
         exceeded = read_exceeded(db, cut)
         noisy = read_noisy(db, cut)
         foretold = read_foretold(db, cut.until * 1000)
+    if devices is not None:
+        records, services = only(devices, records, services)
+        exceeded = [x for x in exceeded if x.device in devices]
     if not records.histories:
         raise NothingBooked(
             f"the ledger has no device in service from {period.first_day} to {period.last_day}:"

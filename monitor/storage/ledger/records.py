@@ -340,3 +340,19 @@ class RunAlive:
 
     def values(self) -> tuple[Any, ...]:
         return self.at, int(self.stopped), self.id
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMade:
+    """A report of a period is there, and on its way to whom it is for: it is not made by itself again."""
+
+    name: str
+    since: WallMs
+    until: WallMs
+    at: WallMs
+    files: tuple[str, ...]
+
+    sql = "INSERT OR REPLACE INTO report_made (name, since, until, made, files) VALUES (?,?,?,?,?)"
+
+    def values(self) -> tuple[Any, ...]:
+        return self.name, self.since, self.until, self.at, json.dumps(self.files, ensure_ascii=False)

@@ -106,6 +106,13 @@ STEPS = (
     );
     CREATE INDEX series_alert_at ON series_alert (at);
     """,
+    """
+    CREATE TABLE report_made (
+        name TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, made INTEGER NOT NULL,
+        files TEXT NOT NULL, PRIMARY KEY (name, since)
+    ) WITHOUT ROWID;
+    CREATE INDEX incident_resolved ON incident (resolved);
+    """,
 )
 
 VERSION = len(STEPS)
