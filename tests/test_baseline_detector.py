@@ -8,7 +8,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.rules.baseline import layout, scalar
@@ -43,6 +43,7 @@ def _wild(rng: np.random.Generator, series: int, samples: int) -> tuple[np.ndarr
     direction=st.sampled_from([-1, 0, 1]),
     sensitivity=st.sampled_from([0.5, 1.0, 3.0]),
 )
+@example(seed=1301475, direction=-1, sensitivity=0.5)
 def test_the_bank_equals_the_scalar_form_to_the_last_bit(
     seed: int, direction: int, sensitivity: float
 ) -> None:
@@ -191,6 +192,7 @@ def grown() -> tuple[scalar.Table, scalar.Table]:
 
 @settings(max_examples=40, deadline=None)
 @given(size=st.floats(-1e9, 1e9), late=st.integers(0, 40), noise=st.integers(0, 1000))
+@example(size=5.0, late=2, noise=5)
 def test_no_sample_alerts_by_itself(
     grown: tuple[scalar.Table, scalar.Table], size: float, late: int, noise: int
 ) -> None:
