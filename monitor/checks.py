@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from monitor.collectors import collector_class
-from monitor.collectors.base import CheckSettings, Collector, Env
+from monitor.collectors.base import CheckSettings, Collector, Env, KnowsDevices
 from monitor.collectors.credentials import Account, HasAccounts
 from monitor.model import Device, DeviceId, Reason, Result, Target
 from monitor.resolve import Resolver
@@ -72,6 +72,9 @@ class Checks:
             if name in fresh or name not in settings
         ]
         self._collectors.update(fresh)
+        for collector in self._collectors.values():
+            if isinstance(collector, KnowsDevices):
+                collector.devices_changed(devices)
         self._schedule.load(
             {
                 name: (section.interval, [d.id for d in devices.values() if name in d.checks])

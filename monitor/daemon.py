@@ -29,6 +29,7 @@ from monitor.config import Config, ConfigError, load
 from monitor.control.baselines import BaselineCommands
 from monitor.control.explain import explain
 from monitor.control.incidents import IncidentCommands
+from monitor.control.ports import ports_of
 from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries, open_channels
@@ -123,6 +124,7 @@ class Daemon:
                 "status": self._cmd_status,
                 "reload": self._cmd_reload,
                 "explain": self._cmd_explain,
+                "ports": lambda _: ports_of(self),
                 **IncidentCommands(self).handlers(),
                 **BaselineCommands(self).handlers(),
             },

@@ -18,7 +18,7 @@ from monitor.collectors.snmp import metrics, profiles
 from monitor.collectors.snmp.collector import SnmpCollector, SnmpSettings
 from monitor.collectors.snmp.profiles import ProfileError
 from monitor.model import Device, DeviceId, Kind, Reason, Result, Target
-from monitor.rules.threshold import ThresholdSettings
+from monitor.rules import rule_class
 from monitor.secrets import SecretError
 from monitor.simulate.snmp_agents import Agents, Fault
 from tests.snmp_support import Snmpd, running_snmpd, simulated
@@ -248,7 +248,7 @@ def test_what_cannot_be_read_stops_the_start(monkeypatch: pytest.MonkeyPatch, tm
 def test_the_shipped_rules_are_about_what_profiles_yield() -> None:
     known = {f"{m.measurement}.{m.field}": m for m in metrics.table(profiles.load(ETC / "snmp"))}
     rules = tomllib.loads((ETC / "rules.d" / "snmp.toml").read_text("utf-8"))["rule"]
-    names = [ThresholdSettings.model_validate(rule).name for rule in rules]
+    names = [rule_class(rule["type"]).Settings.model_validate(rule).name for rule in rules]
     assert len(set(names)) == len(names) > 20
     for rule in rules:
         assert known[rule["metric"]].type != "string", rule["metric"]

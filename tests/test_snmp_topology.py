@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from monitor.collectors.snmp import ber, topology
 from monitor.collectors.snmp.messages import read_message, read_reply
 from monitor.collectors.snmp.ports import REMEMBER_MS, Ports
 from monitor.collectors.snmp.talk import Limits
 from monitor.collectors.snmp.topology import Survey
+from monitor.control.ports import proposals
 from monitor.model import Device, DeviceId, Kind, MonoMs, Reading
 from monitor.simulate.snmp_agents import Agents
 from monitor.simulate.snmprec import Walk, encode_value
@@ -78,14 +81,52 @@ def test_a_camera_hangs_on_the_access_port_that_sees_it() -> None:
 
 
 def test_ports_between_switches_are_uplinks() -> None:
-    assert topology.uplinks(network()) == {(CORE, 101), (EDGE, 104)}
+    surveys = network()
+    own = topology.own_addresses(surveys.values())
+    assert {switch: topology.uplinks(found, own) for switch, found in surveys.items()} == {
+        CORE: {101},
+        EDGE: {104},
+    }
 
 
 def test_an_address_that_nobody_entered_is_found_in_a_camera_vlan_only() -> None:
-    known = [mac(1).hex(":"), mac(2).hex(":")]
-    (found,) = topology.strangers(network(vlan=20), known, [20])
+    ports = book(vlan=20)
+    (found,) = ports.strangers(EDGE, [20])
     assert (found.mac, found.switch, found.port_name, found.vlan) == (mac(3).hex(":"), EDGE, "GE3", 20)
-    assert topology.strangers(network(vlan=20), known, [30]) == []
+    assert ports.strangers(EDGE, [30]) == []
+    assert ports.strangers(CORE, [20]) == []  # it sees the address through another switch
+
+
+def test_each_port_says_how_many_strangers_it_has_so_that_an_alert_can_end() -> None:
+    ports = book(vlan=20)
+
+    def counts() -> dict[str, object]:
+        return {dict(r.tags)["ifDescr"]: r.value for r in ports.unknown_addresses(EDGE, [20])}
+
+    assert counts() == {"GE1": 0, "GE2": 0, "GE3": 1, "GE4": 0}
+    hub = surveyed(bridge(0xE0, {1: [1], 2: [2], 3: [3, 4, 5, 6], 4: [0xC0]}, 20, lldp={4: 0xC0}))
+    ports.surveyed(EDGE, hub, NOW)
+    assert counts()["GE3"] == 4  # a hub hides nobody
+    ports.surveyed(EDGE, network(20)[EDGE], NOW)
+    ports.devices_changed({**devices(), DeviceId("cam-3"): camera("cam-3", 3)})
+    assert counts() == {"GE1": 0, "GE2": 0, "GE3": 0, "GE4": 0}
+
+
+def test_nobody_is_a_stranger_while_no_address_is_known() -> None:
+    ports = Ports()
+    ports.surveyed(EDGE, network(20)[EDGE], NOW)
+    assert ports.unknown_addresses(EDGE, [20]) == []
+
+
+def test_addresses_are_learned_from_a_switch_that_routes_but_the_books_word_counts_more() -> None:
+    ports = Ports()
+    booked = Device(CAMERA, CAMERA, Kind.CAMERA, "10.0.0.1", tags={"mac": mac(1).hex(":")})
+    ports.devices_changed({CAMERA: booked, OTHER: Device(OTHER, OTHER, Kind.CAMERA, "10.0.0.2")})
+    surveys = network()
+    surveys[CORE].arp.update({"10.0.0.1": mac(3).hex(":"), "10.0.0.2": mac(2).hex(":")})
+    for switch, survey in surveys.items():
+        ports.surveyed(switch, survey, NOW)
+    assert [(a.device, a.port_name) for a in ports.attachments()] == [(CAMERA, "GE1"), (OTHER, "GE2")]
 
 
 def test_a_recorded_switch_tells_its_ports() -> None:
@@ -95,11 +136,19 @@ def test_a_recorded_switch_tells_its_ports() -> None:
     assert all(learned.port in found.ports for learned in found.learned)
 
 
-def book() -> Ports:
+def camera(id_: str, last: int) -> Device:
+    return Device(DeviceId(id_), id_, Kind.CAMERA, "", tags={"mac": mac(last).hex("-").upper()})
+
+
+def devices() -> dict[DeviceId, Device]:
+    switches = [Device(id_, id_, Kind.SWITCH, "") for id_ in (CORE, EDGE)]
+    return {device.id: device for device in (camera(CAMERA, 1), camera(OTHER, 2), *switches)}
+
+
+def book(vlan: int = 0) -> Ports:
     ports = Ports()
-    for id_, last in ((CAMERA, 1), (OTHER, 2)):
-        ports.met(Device(id_, id_, Kind.CAMERA, "", tags={"mac": mac(last).hex("-").upper()}))
-    for switch, survey in network().items():
+    ports.devices_changed(devices())
+    for switch, survey in network(vlan).items():
         ports.surveyed(switch, survey, NOW)
     return ports
 
@@ -130,3 +179,17 @@ def test_what_a_port_carried_is_remembered_after_it_went_down() -> None:
     assert lost(ports, 101, 1, 2) == [(True, "camera")]
     ports.surveyed(EDGE, empty, MonoMs(NOW + REMEMBER_MS))
     assert lost(ports, 101, 1, 2) == []
+
+
+def test_proposals_say_how_they_stand_to_the_book_and_strangers_are_named() -> None:
+    known = devices()
+    known[CAMERA] = replace(known[CAMERA], parents=(EDGE,))
+    known[OTHER] = replace(known[OTHER], parents=(CORE,))
+    found = proposals(book(vlan=20), known, (20,))
+    assert [(a["device"], a["switch"], a["port"], a["book"]) for a in found["attachments"]] == [
+        (CAMERA, EDGE, "GE1", "agrees"),
+        (OTHER, EDGE, "GE2", "differs"),
+    ]
+    assert found["strangers"] == [
+        {"mac": mac(3).hex(":"), "vlan": 20, "switch": EDGE, "switch_name": EDGE, "port": "GE3"}
+    ]

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitor.cli.ports import ports
 from monitor.collectors.snmp import ber, profiles, usm
 from monitor.collectors.snmp.credentials import Credentials, CredentialSection
 from monitor.collectors.snmp.look import Look, look, shown, walk
@@ -52,6 +53,9 @@ def agent_options(command: F) -> F:
 @click.group()
 def snmp() -> None:
     """Look at SNMP agents by hand."""
+
+
+snmp.add_command(ports)
 
 
 @snmp.command("walk")

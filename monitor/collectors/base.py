@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from pydantic import Field
 
 from monitor.clock import Clock
-from monitor.model import Result, Target
+from monitor.model import Device, DeviceId, Result, Target
 from monitor.settings import Duration, Section
 
 
@@ -29,6 +29,13 @@ class Env:
 
     clock: Clock
     random: random.Random
+
+
+@runtime_checkable
+class KnowsDevices(Protocol):
+    """A collector that wants to know of every device of the inventory, not only of those it checks."""
+
+    def devices_changed(self, devices: Mapping[DeviceId, Device]) -> None: ...
 
 
 class Collector(Protocol):

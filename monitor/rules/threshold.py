@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from monitor.model import DeviceId, Instant, Reading, State, WallMs
 from monitor.rules.base import Fleet, RuleSettings, Signal
 from monitor.rules.hold import Step
-from monitor.rules.series import Key, SeriesRule
+from monitor.rules.series import Key, SeriesRule, part_of
 from monitor.select import DeviceSelector
 from monitor.states import Changes
 
@@ -150,4 +150,5 @@ class ThresholdRule(SeriesRule):
         if settings.state is not None:
             return value
         limit = f"> {settings.above:g}" if settings.above is not None else f"< {settings.below:g}"
-        return f"{settings.metric} {value} ({limit})" if value else f"{settings.metric} {limit}"
+        words = f"{settings.metric} {value} ({limit})" if value else f"{settings.metric} {limit}"
+        return f"{words} {part_of(key[1])}".rstrip()

@@ -38,9 +38,13 @@ NETWORK = (
     ),
     Measurement(
         "camera_vlan",
-        "Strangers in the VLANs of cameras.",
+        "Strangers in the VLANs of cameras, port by port.",
         _DEVICE,
-        (),
+        (
+            Tag("ifIndex", "index of the port"),
+            Tag("ifDescr", "description of the port, as the device has it"),
+            Tag("vlan", "number of the VLAN"),
+        ),
         (i("unknown_addresses", "", "MAC addresses that belong to no known device"),),
     ),
     Measurement(
@@ -143,6 +147,7 @@ NETWORK = (
             f("out_bps", "bit/s", "out bps", 1),
             f("out_discards_per_s", "1/s", "out discards", 4),
             f("out_errors_per_s", "1/s", "out errors", 4),
+            f("out_errors_percent", "%", "out errors", 4),
             f("out_packets_per_s", "1/s", "out packets", 4),
             f("out_utilisation_percent", "%", "out utilisation", 4),
             f("speed_bps", "bit/s", "speed bps", 1),
@@ -155,6 +160,7 @@ NETWORK = (
         _DEVICE,
         (
             Tag("pool", "memory pool"),
+            Tag("entity", "index of the part"),
             Tag("name", "name, as the device has it"),
             Tag("storage", "index of the storage"),
             Tag("unit", "number of the unit"),

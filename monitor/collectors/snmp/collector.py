@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -82,6 +82,12 @@ class SnmpCollector:
         self.ports = Ports()
         self._surveyed: dict[DeviceId, MonoMs] = {}
         self._engine = make_engine(settings, env)
+
+    def devices_changed(self, devices: Mapping[DeviceId, Device]) -> None:
+        self.ports.devices_changed(devices)
+        for gone in self._agents.keys() - devices.keys():
+            del self._agents[gone]
+            self._surveyed.pop(gone, None)
 
     async def start(self) -> None:
         await self._engine.start()
@@ -167,17 +173,7 @@ class SnmpCollector:
                 out.trouble = out.trouble or f"survey of ports: {error}"
             else:
                 self.ports.surveyed(device.id, found, now)
-                if self.settings.camera_vlans:
-                    strangers = [
-                        s for s in self.ports.strangers(self.settings.camera_vlans) if s.switch == device.id
-                    ]
-                    out.readings.append(Reading("camera_vlan.unknown_addresses", len(strangers)))
-                    if strangers:
-                        worst = strangers[0]
-                        out.trouble = out.trouble or (
-                            f"unknown address {worst.mac} in camera VLAN {worst.vlan} "
-                            f"at {worst.port_name or worst.port}"
-                        )
+                out.readings += self.ports.unknown_addresses(device.id, self.settings.camera_vlans)
         out.readings += self.ports.lost_links(device.id, out.readings)
         return out
 
@@ -193,7 +189,6 @@ class SnmpCollector:
     def _known(self, target: Target) -> tuple[Agent, Memory] | None:
         """The device's agent; made anew when its record or address has changed."""
         device = target.device
-        self.ports.met(device)
         known = self._agents.get(device.id)
         if known is not None and known[0] == device and known[1] == target.ip:
             return known[2], known[3]

@@ -11,7 +11,7 @@ OWN = (
     Metric("snmp", "restarted", "boolean", "", (), ()),
     Metric("snmp", "poll_ms", "float", "ms", (), ()),
     Metric("interface", "link_lost", "boolean", "", (*_PORT, "carries"), ()),
-    Metric("camera_vlan", "unknown_addresses", "integer", "", (), ()),
+    Metric("camera_vlan", "unknown_addresses", "integer", "", ("ifIndex", "ifDescr", "vlan"), ()),
     Metric("trap", "received", "integer", "", ("name", "ifIndex", "port"), ()),
     Metric("trap", "over_limit", "integer", "", (), ()),
     Metric("trap", "alarm", "integer", "", ("name",), ()),

@@ -74,6 +74,8 @@ def poll(memory: Memory, profiles: Profiles, limits: Limits, refresh_ms: int, no
                 columns = yield from _walk(group, limits, learning)
             if learning:
                 group.learn(columns)
+                if group.section.fallback and _yielded(group, memory.groups):
+                    group.oids = ()
             readings, strangers = group.take([c for c in columns if c.prefix in group.oids], now())
         except (SnmpError, ber.BerError) as error:
             if isinstance(error, SnmpError) and error.reason not in _OF_THE_TABLE:
@@ -102,7 +104,9 @@ def _identify(memory: Memory, profiles: Profiles) -> Talk[None]:
     profile = profiles[memory.override] if memory.override in profiles else profiles.choose(memory.object_id)
     if profile is not memory.profile:
         memory.profile = profile
-        memory.groups = [Group(section) for section in (*profile.scalars, *profile.tables)]
+        sections = [*profile.scalars, *profile.tables]
+        # What may stand in for others is looked at once those have been.
+        memory.groups = [Group(section) for section in sorted(sections, key=lambda section: section.fallback)]
 
 
 def _note_uptime(memory: Memory, column: Column | None, now: int) -> bool:
@@ -122,6 +126,13 @@ def _note_uptime(memory: Memory, column: Column | None, now: int) -> bool:
         return True
     memory.wrapped = memory.wrapped or value < before.ticks
     return False
+
+
+def _yielded(group: Group, groups: list[Group]) -> bool:
+    """Does one before ``group`` yield its measurement already?"""
+    measurement = group.section.measurement
+    before = groups[: next(at for at, other in enumerate(groups) if other is group)]
+    return any(other.section.measurement == measurement and other.oids for other in before)
 
 
 def _walk(group: Group, limits: Limits, learning: bool) -> Talk[list[Column]]:

@@ -3,7 +3,8 @@ once, and that is when one must know what hung on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,38 +38,70 @@ def _plain(mac: str) -> Mac:
 
 
 class Ports:
-    """The latest survey of each switch, and what its ports have carried of late."""
+    """The latest survey of each switch, and what its ports have carried of late.
+
+    A survey costs in proportion to its own size, not to the fleet's: what is known of all switches and
+    devices together is kept in step.
+    """
 
     def __init__(self) -> None:
         self.surveys: dict[DeviceId, Survey] = {}
-        self._devices: dict[DeviceId, Device] = {}
+        self._devices: Mapping[DeviceId, Device] = {}
+        self._by_address: dict[str, DeviceId] = {}
+        self._mac_of: dict[DeviceId, Mac] = {}
+        self._device_of: dict[Mac, DeviceId] = {}
+        self._own: frozenset[Mac] = frozenset()
         self._roles: dict[DeviceId, dict[int, _Seen]] = {}
 
-    def met(self, device: Device) -> None:
-        """A device of the inventory, as it was last handed to us."""
-        self._devices[device.id] = device
+    def devices_changed(self, devices: Mapping[DeviceId, Device]) -> None:
+        """The inventory, all of it: cameras are on the ports too."""
+        self._devices = devices
+        self._by_address = {device.address: id_ for id_, device in devices.items()}
+        self._mac_of, self._device_of = {}, {}
+        for gone in [switch for switch in self.surveys if switch not in devices]:
+            del self.surveys[gone]
+            self._roles.pop(gone, None)
+        for survey in self.surveys.values():
+            self._learn(survey.arp)
+        for id_, device in devices.items():
+            mac = _plain(device.tags.get(MAC_TAG, ""))
+            if mac:
+                self._enter(id_, mac)
+        self._own = topology.own_addresses(self.surveys.values())
 
-    def macs(self) -> dict[DeviceId, Mac]:
-        """MAC addresses of the inventory's devices, as far as they are known."""
-        arp = topology.addresses(self.surveys.values())
-        found = {
-            id_: _plain(device.tags.get(MAC_TAG, "")) or arp.get(device.address, "")
-            for id_, device in self._devices.items()
-        }
-        return {id_: mac for id_, mac in found.items() if mac}
+    def _enter(self, id_: DeviceId, mac: Mac) -> None:
+        old = self._mac_of.get(id_)
+        if old is not None:
+            self._device_of.pop(old, None)
+        self._mac_of[id_] = mac
+        self._device_of[mac] = id_
+
+    def _learn(self, arp: Mapping[str, Mac]) -> None:
+        for address, mac in arp.items():
+            id_ = self._by_address.get(address)
+            if id_ is not None and not self._devices[id_].tags.get(MAC_TAG) and self._mac_of.get(id_) != mac:
+                self._enter(id_, mac)
 
     def surveyed(self, switch: DeviceId, survey: Survey, now: MonoMs) -> None:
+        old = self.surveys.get(switch)
         self.surveys[switch] = survey
-        cameras = {mac for id_, mac in self.macs().items() if self._devices[id_].kind is Kind.CAMERA}
-        uplinks = {port for where, port in topology.uplinks(self.surveys) if where == switch}
+        if old is None or old.own != survey.own:
+            self._own = topology.own_addresses(self.surveys.values())
+        self._learn(survey.arp)
+        uplinks = topology.uplinks(survey, self._own)
         roles = {
             port: seen for port, seen in self._roles.get(switch, {}).items() if now - seen.at < REMEMBER_MS
         }
-        for port in {learned.port for learned in survey.learned} | {n.port for n in survey.neighbours}:
-            macs = {learned.mac for learned in survey.learned if learned.port == port}
-            role = Role.UPLINK if port in uplinks else Role.CAMERA if macs & cameras else Role.DEVICE
-            roles[port] = _Seen(role, now)
+        for port in {seen.port for seen in survey.learned} | {near.port for near in survey.neighbours}:
+            roles[port] = _Seen(Role.UPLINK if port in uplinks else Role.DEVICE, now)
+        for learned in survey.learned:
+            if learned.port not in uplinks and self._is_camera(learned.mac):
+                roles[learned.port] = _Seen(Role.CAMERA, now)
         self._roles[switch] = roles
+
+    def _is_camera(self, mac: Mac) -> bool:
+        id_ = self._device_of.get(mac)
+        return id_ is not None and self._devices[id_].kind is Kind.CAMERA
 
     def lost_links(self, switch: DeviceId, readings: Iterable[Reading]) -> list[Reading]:
         """``interface.link_lost`` for each port that carries something: it is enabled, and down."""
@@ -92,8 +125,23 @@ class Ports:
 
     def attachments(self) -> list[Attachment]:
         """Proposals for the inventory: which device hangs on which switch's port."""
-        return topology.attachments(self.surveys, self.macs())
+        return topology.attachments(self.surveys, self._mac_of)
 
-    def strangers(self, camera_vlans: Iterable[int]) -> list[Stranger]:
-        known: Mapping[DeviceId, Mac] = self.macs()
-        return topology.strangers(self.surveys, known.values(), camera_vlans)
+    def strangers(self, switch: DeviceId, camera_vlans: Collection[int]) -> list[Stranger]:
+        return topology.strangers(switch, self.surveys[switch], self._device_of, self._own, camera_vlans)
+
+    def unknown_addresses(self, switch: DeviceId, camera_vlans: Collection[int]) -> list[Reading]:
+        """How many strangers each port has, none included: so that an alert ends as it began. Empty while no
+        device's address is known: then all would be strangers."""
+        if not self._device_of:
+            return []
+        counts = Counter((seen.port, seen.vlan) for seen in self.strangers(switch, camera_vlans))
+        return [
+            Reading(
+                "camera_vlan.unknown_addresses",
+                counts[port, vlan],
+                (("ifIndex", str(port)), ("ifDescr", name), ("vlan", str(vlan))),
+            )
+            for port, name in self.surveys[switch].ports.items()
+            for vlan in camera_vlans
+        ]

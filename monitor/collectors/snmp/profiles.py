@@ -105,6 +105,9 @@ class GroupSection(Section):
     fields: tuple[FieldSection, ...] = Field(min_length=1)
     every: Duration = 0.0
     """Read no more often than this; by default with every poll."""
+    fallback: bool = False
+    """Only where no other group yields this measurement (of several fallbacks the first that does): for what
+    makers moved to another place."""
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:

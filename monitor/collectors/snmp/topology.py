@@ -7,8 +7,9 @@ accept: nothing here changes the inventory.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from sys import intern
 
 from monitor.collectors.snmp import ber
 from monitor.collectors.snmp.talk import Column, Limits, Talk, walk_table
@@ -114,7 +115,9 @@ def survey(limits: Limits) -> Talk[Survey]:
                 and port
             ):
                 vlan = parts[0] if len(parts) == 7 else 0
-                out.learned.append(Learned(bytes(parts[-6:]).hex(":"), to_if.get(port, port), vlan))
+                # Every switch on the way knows the address: one text for all of them.
+                mac = intern(bytes(parts[-6:]).hex(":"))
+                out.learned.append(Learned(mac, to_if.get(port, port), vlan))
     kind_of, name_of = _numbers(kinds), _rows(system_names)
     for index, value in _rows(chassis).items():
         parts = ber.index(index)
@@ -145,53 +148,56 @@ def _mac(value: ber.Value) -> Mac:
     return ""
 
 
-def uplinks(surveys: Mapping[DeviceId, Survey]) -> set[tuple[DeviceId, int]]:
-    """Ports behind which other switches stand: LLDP says so, or a switch's own address is seen there, or
-    more addresses than one device has."""
-    own = {mac for found in surveys.values() for mac in found.own}
-    out: set[tuple[DeviceId, int]] = set()
-    for switch, found in surveys.items():
-        mine = found.own
-        crowd = Counter(learned.port for learned in found.learned)
-        out |= {(switch, port) for port, count in crowd.items() if count > _ACCESS_MACS}
-        out |= {(switch, seen.port) for seen in found.learned if seen.mac in own - mine}
-        out |= {(switch, near.port) for near in found.neighbours if near.mac in own - mine}
-    return out
+def links(found: Survey, own: Container[Mac]) -> set[int]:
+    """Ports behind which another surveyed switch stands: LLDP says so, or its address is seen there. ``own``
+    are the addresses of all switches."""
+    seen = {near.port for near in found.learned if near.mac in own and near.mac not in found.own}
+    return seen | {near.port for near in found.neighbours if near.mac in own and near.mac not in found.own}
 
 
-def addresses(surveys: Iterable[Survey]) -> dict[str, Mac]:
-    """All that routing switches know of which MAC an address has."""
-    known: dict[str, Mac] = {}
-    for found in surveys:
-        known |= found.arp
-    return known
+def uplinks(found: Survey, own: Container[Mac]) -> set[int]:
+    """The same, and ports with more addresses than one device has: behind them stands a switch that nobody
+    surveyed."""
+    crowd = Counter(learned.port for learned in found.learned)
+    return links(found, own) | {port for port, count in crowd.items() if count > _ACCESS_MACS}
+
+
+def own_addresses(surveys: Iterable[Survey]) -> frozenset[Mac]:
+    """The switches' own."""
+    return frozenset(mac for found in surveys for mac in found.own)
 
 
 def attachments(surveys: Mapping[DeviceId, Survey], devices: Mapping[DeviceId, Mac]) -> list[Attachment]:
     """Where each device hangs, if exactly one access port sees its address."""
-    trunks = uplinks(surveys)
+    own = own_addresses(surveys.values())
     owner = {mac: device for device, mac in devices.items()}
     seen: dict[DeviceId, set[Attachment]] = defaultdict(set)
     for switch, found in surveys.items():
+        trunks = uplinks(found, own)
         for learned in found.learned:
             device = owner.get(learned.mac)
-            if device is not None and device != switch and (switch, learned.port) not in trunks:
+            if device is not None and device != switch and learned.port not in trunks:
                 port_name = found.ports.get(learned.port, "")
                 seen[device].add(Attachment(device, switch, learned.port, port_name, learned.mac))
     return [places.pop() for _, places in sorted(seen.items()) if len(places) == 1]
 
 
 def strangers(
-    surveys: Mapping[DeviceId, Survey], known: Iterable[Mac], camera_vlans: Iterable[int]
+    switch: DeviceId,
+    found: Survey,
+    known: Container[Mac],
+    own: Container[Mac],
+    camera_vlans: Collection[int],
 ) -> list[Stranger]:
-    """Addresses in the cameras' VLANs that nobody has entered in the book, at the port where they hang."""
-    trunks = uplinks(surveys)
-    ours = set(known) | {mac for found in surveys.values() for mac in found.own}
-    vlans = set(camera_vlans)
+    """Addresses in the cameras' VLANs that nobody has entered in the book, at the ports of this switch where
+    they hang; also behind a hub or a switch that is not surveyed, where several hang on one port."""
+    between = links(found, own)
     out = {
-        Stranger(learned.mac, switch, learned.port, found.ports.get(learned.port, ""), learned.vlan)
-        for switch, found in surveys.items()
-        for learned in found.learned
-        if learned.vlan in vlans and learned.mac not in ours and (switch, learned.port) not in trunks
+        Stranger(seen.mac, switch, seen.port, found.ports.get(seen.port, ""), seen.vlan)
+        for seen in found.learned
+        if seen.vlan in camera_vlans
+        and seen.port not in between
+        and seen.mac not in known
+        and seen.mac not in own
     }
-    return sorted(out, key=lambda stranger: (stranger.switch, stranger.port, stranger.mac))
+    return sorted(out, key=lambda stranger: (stranger.port, stranger.mac))

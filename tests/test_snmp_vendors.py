@@ -1,0 +1,292 @@
+"""Vendors' profiles against walks made by hand from their MIBs: what each yields, and what it must not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monitor.collectors.snmp import ber, profiles
+from monitor.collectors.snmp.profiles import Profiles
+from monitor.simulate.snmprec import Walk, encode_unsigned, encode_value
+from tests.test_snmp_profiles import SHIPPED, Device
+
+RUIJIE = "1.3.6.1.4.1.4881.1.1.10.2"
+ZTE = "1.3.6.1.4.1.3902.3"
+TP_LINK = "1.3.6.1.4.1.11863.6"
+HUAWEI = "1.3.6.1.4.1.2011.5.25"
+HIK, DAHUA = "1.3.6.1.4.1.50001.1.241.1", "1.3.6.1.4.1.1004849.2"
+D_LINK = "1.3.6.1.4.1.171.12"
+CISCO = "1.3.6.1.4.1.9"
+NAMES = "1.3.6.1.2.1.47.1.1.1.1.7"
+
+
+def walk(object_id: str, values: dict[str, int | str]) -> Walk:
+    """Integers and texts; sysObjectID and sysUpTime are added."""
+    out = {
+        ber.oid("1.3.6.1.2.1.1.2.0"): encode_value(ber.OID, object_id, False),
+        ber.oid("1.3.6.1.2.1.1.3.0"): encode_unsigned(ber.TIME_TICKS, 10_000_000),
+    }
+    for name, value in values.items():
+        text = isinstance(value, str)
+        out[ber.oid(name)] = (
+            encode_value(ber.OCTETS, value, False) if text else ber.encode_integer(int(value))
+        )
+    return Walk.of(out)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Profiles:
+    return profiles.load(SHIPPED)
+
+
+VENDORS = {
+    "ruijie": (
+        f"{RUIJIE.partition('.1.1.10')[0]}.1.1.10.1.83",
+        {
+            f"{RUIJIE}.36.1.1.2.0": 12,
+            f"{RUIJIE}.35.1.1.1.2.1": "processor",
+            f"{RUIJIE}.35.1.1.1.3.1": 61,
+            f"{RUIJIE}.1.1.16.0": 99,
+            f"{RUIJIE}.1.1.23.1.2.1": "inlet",
+            f"{RUIJIE}.1.1.23.1.3.1": 41,
+            f"{RUIJIE}.1.1.21.1.2.1": 5,
+            f"{RUIJIE}.21.1.6.1.3.1.1": 1,
+            f"{RUIJIE}.21.1.6.1.3.1.2": 2,
+            f"{RUIJIE}.21.1.5.1.3.1.1": 4,
+            f"{RUIJIE}.21.1.5.1.3.1.2": 1,
+            f"{RUIJIE}.21.1.5.1.3.1.3": 7,
+        },
+        {
+            "cpu.used_percent": [12.0],
+            "mem.used_percent": [61.0],
+            "temperature.celsius": [41.0],
+            "fan.ok": [True, False],
+            "psu.ok": [True, False],
+        },
+    ),
+    "ruijie, an older one": (
+        "1.3.6.1.4.1.4881.1.2.1",
+        {
+            f"{RUIJIE}.1.1.16.0": 44,
+            f"{RUIJIE}.1.1.21.1.2.1": 4,
+            f"{RUIJIE}.1.1.21.1.2.2": 5,
+            f"{RUIJIE}.1.1.21.1.2.3": 1,
+            f"{RUIJIE}.1.1.18.1.2.1": 4,
+        },
+        {"temperature.celsius": [44.0], "fan.ok": [True, False], "psu.ok": [True]},
+    ),
+    "zte": (
+        "1.3.6.1.4.1.3902.3.100.1037",
+        {
+            f"{ZTE}.6002.2.1.1.8.0.0.1.1": 9,
+            f"{ZTE}.6002.2.1.1.33.0.0.1.1": 300,
+            f"{ZTE}.6002.2.1.1.34.0.0.1.1": 100,
+            f"{ZTE}.6002.2.5.1.9.0.0.1.1": 38,
+            f"{ZTE}.6002.2.4.1.3.1.1": 77,
+            f"{ZTE}.6002.2.3.1.7.0.1.1": 1,
+            f"{ZTE}.6002.2.3.1.7.0.1.2": 2,
+            f"{ZTE}.6002.2.3.1.22.0.1.1": "FAN1",
+            f"{ZTE}.6002.2.6.2.1.4.0.1": 1,
+            f"{ZTE}.6002.2.6.2.1.7.0.1": 1,
+            f"{ZTE}.6002.2.6.2.1.4.0.2": 0,
+            f"{ZTE}.6002.2.6.2.1.7.0.2": 0,
+        },
+        {
+            "board.cpu_used_percent": [9.0],
+            "board.memory_used_percent": [25.0],
+            "temperature.celsius": [38.0],
+            "fan.ok": [True, False],
+            "psu.ok": [True],
+        },
+    ),
+    "tp-link": (
+        "1.3.6.1.4.1.11863.5.33",
+        {
+            f"{TP_LINK}.4.1.1.1.1.3.1": 7,
+            f"{TP_LINK}.4.1.2.1.1.2.1": 55,
+            f"{TP_LINK}.4.1.3.0": "47 C",
+            f"{TP_LINK}.56.1.1.1.1.0": 1920,
+            f"{TP_LINK}.56.1.1.1.3.0": 960,
+            f"{TP_LINK}.56.1.1.2.1.1.2.1": 1,
+            f"{TP_LINK}.56.1.1.2.1.1.7.1": 63,
+            f"{TP_LINK}.56.1.1.2.1.1.11.1": 2,
+            f"{TP_LINK}.56.1.1.2.1.1.2.2": 1,
+            f"{TP_LINK}.56.1.1.2.1.1.7.2": 0,
+            f"{TP_LINK}.56.1.1.2.1.1.11.2": 4,
+            f"{TP_LINK}.56.1.1.2.1.1.2.3": 0,
+            f"{TP_LINK}.56.1.1.2.1.1.7.3": 0,
+            f"{TP_LINK}.56.1.1.2.1.1.11.3": 0,
+        },
+        {
+            "cpu.used_percent": [7.0],
+            "mem.used_percent": [55.0],
+            "temperature.celsius": [47.0],
+            "poe.budget_watts": [192.0],
+            "poe.used_percent": [50.0],
+            "poe_port.watts": [pytest.approx(6.3), 0.0],
+            "poe_port.fault": [False, True],
+        },
+    ),
+    "huawei": (
+        "1.3.6.1.4.1.2011.2.23.339",
+        {
+            f"{NAMES}.67108873": "MPU Board 0",
+            f"{NAMES}.67108900": "PIC",
+            f"{HUAWEI}.31.1.1.1.1.5.67108873": 18,
+            f"{HUAWEI}.31.1.1.1.1.7.67108873": 32,
+            f"{HUAWEI}.31.1.1.1.1.11.67108873": 46,
+            f"{HUAWEI}.31.1.1.1.1.5.67108900": 0,
+            f"{HUAWEI}.31.1.1.1.1.7.67108900": 0,
+            f"{HUAWEI}.31.1.1.1.1.11.67108900": 2147483647,
+            f"{HUAWEI}.31.1.1.10.1.6.0.1": 1,
+            f"{HUAWEI}.31.1.1.10.1.7.0.1": 2,
+            f"{HUAWEI}.31.1.1.18.1.5.0.1": 1,
+            f"{HUAWEI}.31.1.1.18.1.6.0.1": 1,
+            f"{HUAWEI}.195.2.1.2.0": 739200,
+            f"{HUAWEI}.195.2.1.5.0": 369600,
+            f"{HUAWEI}.195.3.1.3.6": 1,
+            f"{HUAWEI}.195.3.1.10.6": 7800,
+        },
+        {
+            "board.cpu_used_percent": [18.0],
+            "board.memory_used_percent": [32.0],
+            "temperature.celsius": [46.0],
+            "fan.ok": [False],
+            "psu.ok": [True],
+            "poe.used_percent": [50.0],
+            "poe_port.watts": [7.8],
+        },
+    ),
+    "hikvision": (
+        "1.3.6.1.4.1.39165.1.6",
+        {
+            "1.3.6.1.4.1.39165.1.7.0": "27 PERCENT",
+            "1.3.6.1.4.1.39165.1.9.0": "88 PERCENT",
+            "1.3.6.1.4.1.39165.1.11.0": "40",
+            f"{HIK}.2.1": "hdd1",
+            f"{HIK}.3.1": 0,
+            f"{HIK}.4.1": 1_000,
+            f"{HIK}.5.1": 4_000,
+            f"{HIK}.2.2": "hdd2",
+            f"{HIK}.3.2": 2,
+            f"{HIK}.4.2": 0,
+            f"{HIK}.5.2": 0,
+        },
+        {
+            "cpu.used_percent": [27.0],
+            "mem.used_percent": [40.0],
+            "recorder_disk.ok": [True, False],
+            "recorder_disk.used_percent": [75.0],
+            "recorder_disk.total_bytes": [4e9, 0.0],
+        },
+    ),
+    "dahua": (
+        "1.3.6.1.4.1.1004849.2.1",
+        {
+            f"{DAHUA}.1.3.0": 35,
+            f"{DAHUA}.1.9.2.0": 51,
+            f"{DAHUA}.4.1.1.5.1": "Running",
+            f"{DAHUA}.4.1.1.6.1": 97,
+            f"{DAHUA}.4.1.1.7.1": 3726,
+            f"{DAHUA}.4.1.1.5.2": "Error",
+            f"{DAHUA}.4.1.1.6.2": 0,
+            f"{DAHUA}.4.1.1.7.2": 0,
+            f"{DAHUA}.10.1.1.1.1.2.1": 1,
+            f"{DAHUA}.10.1.1.1.1.2.2": 0,
+        },
+        {
+            "cpu.used_percent": [35.0],
+            "mem.used_percent": [51.0],
+            "recorder_disk.ok": [True, False],
+            "recorder_disk.used_percent": [97.0, 0.0],
+            "recorder_channel.online": [True, False],
+        },
+    ),
+    "a recorder that only says that it is Linux": (
+        "1.3.6.1.4.1.8072.3.2.10",
+        {f"{HIK}.3.1": 3, f"{HIK}.4.1": 1, f"{HIK}.5.1": 2, "1.3.6.1.2.1.25.3.3.1.2.196608": 11},
+        {"recorder_disk.ok": [False], "cpu.used_percent": [11.0], "cpu_core.used_percent": [11.0]},
+    ),
+    "cisco, of the newer kind": (
+        "1.3.6.1.4.1.9.12.3.1.3.1955",
+        {
+            f"{CISCO}.9.109.1.1.1.1.7.1": 22,
+            f"{CISCO}.9.221.1.1.1.1.18.1.1": 300,
+            f"{CISCO}.9.221.1.1.1.1.20.1.1": 100,
+            f"{NAMES}.21": "FRONT",
+            f"{CISCO}.9.91.1.1.1.1.1.21": 8,
+            f"{CISCO}.9.91.1.1.1.1.2.21": 9,
+            f"{CISCO}.9.91.1.1.1.1.3.21": 0,
+            f"{CISCO}.9.91.1.1.1.1.4.21": 31,
+            f"{CISCO}.9.91.1.1.1.1.5.21": 1,
+        },
+        {"cpu.used_percent": [22.0], "mem.used_percent": [75.0], "temperature.celsius": [31.0]},
+    ),
+    "cisco, old": ("1.3.6.1.4.1.9.1.324", {f"{CISCO}.2.1.57.0": 5}, {"cpu.used_percent": [5.0]}),
+    "a UPS of no known maker": (
+        "1.3.6.1.4.1.99999.7",
+        {"1.3.6.1.2.1.33.1.4.1.0": 5, "1.3.6.1.2.1.33.1.2.3.0": 9, "1.3.6.1.2.1.33.1.4.4.1.5.1": 40},
+        {"ups.on_battery": [True], "ups.minutes_left": [9.0], "ups_line.load_percent": [40.0]},
+    ),
+    "an MGE": (
+        "1.3.6.1.4.1.705.1.2",
+        {
+            "1.3.6.1.4.1.705.1.7.3.0": 2,
+            "1.3.6.1.4.1.705.1.5.1.0": 1800,
+            "1.3.6.1.4.1.705.1.5.2.0": 98,
+            "1.3.6.1.4.1.705.1.5.14.0": 2,
+            "1.3.6.1.4.1.705.1.7.2.1.4.1": 33,
+        },
+        {
+            "ups.on_battery": [False],
+            "ups.minutes_left": [30.0],
+            "ups.battery_low": [False],
+            "ups_line.load_percent": [33.0],
+        },
+    ),
+    "d-link": (
+        "1.3.6.1.4.1.171.10.113.3.1",
+        {
+            f"{D_LINK}.11.1.8.1.2.1": 53,
+            f"{D_LINK}.1.1.9.1.4.0": 88,
+            f"{D_LINK}.11.1.6.1.3.1.1": 3,
+            f"{D_LINK}.11.1.6.1.3.1.2": 0,
+            f"{D_LINK}.11.1.7.1.3.1.1": 2,
+        },
+        {"temperature.celsius": [53.0], "mem.used_percent": [88.0], "psu.ok": [True], "fan.ok": [False]},
+    ),
+}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendors_device_yields_what_its_mib_says(shipped: Profiles, vendor: str) -> None:
+    object_id, values, expected = VENDORS[vendor]
+    found = Device(walk(object_id, values), shipped).poll()
+    assert found.trouble == ""
+    got: dict[str, list[object]] = {}
+    for reading in found.readings:
+        if not reading.metric.startswith("snmp."):
+            got.setdefault(reading.metric, []).append(reading.value)
+    assert {metric: got.get(metric) for metric in expected} == expected
+    assert {metric.partition(".")[0] for metric in got} == {metric.partition(".")[0] for metric in expected}
+    assert len({(r.metric, r.tags) for r in found.readings}) == len(found.readings)  # none twice
+
+
+def test_a_fallback_is_asked_for_only_while_it_is_needed(shipped: Profiles) -> None:
+    object_id, values, _ = VENDORS["ruijie"]
+    device = Device(walk(object_id, values), shipped)
+    device.poll()
+    asked = {oid for group in device.memory.groups for oid in group.oids}
+    assert ber.oid(f"{RUIJIE}.1.1.16.0") not in asked
+    assert ber.oid(f"{RUIJIE}.1.1.23.1.3") in asked
+
+
+def test_no_profile_is_without_a_test_or_a_place_in_another() -> None:
+    """Each is picked by sysObjectID, or used by one that is."""
+    sections = {
+        path.stem: profiles.read_section(profiles.ProfileSection, path) for path in SHIPPED.glob("*.toml")
+    }
+    used = {name for section in sections.values() for name in section.use}
+    assert {name for name, section in sections.items() if not section.match} - used == {"generic"}
+    assert Path(SHIPPED, "generic.toml").exists()
