@@ -61,9 +61,10 @@ class Problem:
         return f"{self.found}; {self.right}" if self.right else self.found
 
     def __str__(self) -> str:
-        """One line, ``file: path: message``; a warning says so in front of its message."""
+        """One line, ``file: path: message``; a warning says so in front of its message. Fit for a terminal,
+        whatever stands in the file: nothing in it may move the cursor, hide, or run backwards."""
         mark = "warning: " if self.level is Level.WARNING else ""
-        return f"{Place(self.file, self.path)}: {mark}{self.message}"
+        return visible(f"{Place(self.file, self.path)}: {mark}{self.message}")
 
 
 class ConfigError(Exception):
@@ -91,6 +92,13 @@ class Findings:
     @property
     def errors(self) -> int:
         return sum(problem.level is Level.ERROR for problem in self.problems)
+
+
+def visible(text: str) -> str:
+    """The text on one line, with whatever cannot be seen or printed as its escape: ``\\x1b``, ``\\u3000``."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ searched for; ``*`` and ``?`` are wild cards.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
 from typing import Any
@@ -44,8 +45,10 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     negate, pattern = pattern.startswith("!"), pattern.removeprefix("!")
     if pattern.startswith("~"):
         try:
-            search = re.compile(pattern[1:]).search
-        except re.error as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # "[[" may mean something else one day
+                search = re.compile(pattern[1:]).search
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f'not a regular expression: "{pattern[1:]}" ({error})') from error
         return (lambda text: not search(text)) if negate else (lambda text: bool(search(text)))
     if "*" in pattern or "?" in pattern:

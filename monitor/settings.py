@@ -6,13 +6,15 @@ Strictness lives here once: an unknown key is an error everywhere, and a secret 
 from __future__ import annotations
 
 import re
-from datetime import datetime, tzinfo
+from datetime import datetime, time, tzinfo
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PrivateAttr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PrivateAttr
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w))")
+_LONGEST_S = 3650 * 86400.0
+"""Beyond this a duration is a slip of the pen, and some sums with it leave the calendar."""
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -39,7 +41,10 @@ def parse_duration(text: str) -> float:
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f'not a duration: "{text}"; write for example "30s", "5m" or "1h30m"')
-    return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+    seconds = sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+    if seconds > _LONGEST_S:
+        raise ValueError(f'"{text}" is too long; at most "3650d"')
+    return seconds
 
 
 def known_zone(name: str) -> str:
@@ -68,3 +73,13 @@ Duration = Annotated[
     PlainSerializer(lambda seconds: f"{seconds:.6f}s", return_type=str, when_used="json"),
 ]
 """Seconds inside; in the configuration text with a unit. Defaults are given in seconds."""
+
+
+def _local(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError("write it without an offset: it is local time of timezone")
+    return value
+
+
+LocalTime = Annotated[time, AfterValidator(_local)]
+"""By the clock on the wall of the zone that stands beside it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from monitor.alerts.calendar import working_days_between
 from monitor.model import WallMs
 from monitor.select import DeviceSelector
-from monitor.settings import Duration, Section, in_zone, known_zone
+from monitor.settings import Duration, LocalTime, Section, in_zone, known_zone
 
 NOTICE_WORKING_DAYS = 2
 """How far ahead the contract wants planned stops announced."""
@@ -44,9 +44,9 @@ class MaintenanceSettings(Section):
     end: datetime | None = None
     weekdays: tuple[Weekday, ...] = ()
     """mon, tue, wed, thu, fri, sat, sun."""
-    at: time | None = None
+    at: LocalTime | None = None
     """Local time at which the weekly window begins, for example 02:00:00."""
-    length: Duration | None = None
+    length: Annotated[Duration, Field(gt=0, le=7 * 86400)] | None = None
     """How long the weekly window lasts."""
     timezone: str = "Asia/Shanghai"
     announced: date | None = None

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from monitor.alerts.calendar import is_working_day
 from monitor.model import WallMs
-from monitor.settings import Section, in_zone, known_zone
+from monitor.settings import LocalTime, Section, in_zone, known_zone
 
 
 class OverrideSettings(Section):
@@ -31,7 +31,7 @@ class RosterSettings(Section):
     """The day on which the first member's first turn begins."""
     turn_days: int = Field(default=7, ge=1, le=366)
     """How many days a turn lasts."""
-    handover: time = time(8, 30)
+    handover: LocalTime = time(8, 30)
     """Local time at which the next member takes over."""
     holidays: str = ""
     """A receiver that is on duty on days that are not worked (Chinese calendar); empty: the turn goes on."""

@@ -104,7 +104,7 @@ def describe(value: Any) -> str:
 
 def _complaint(detail: ErrorDetails, shape: Any, value: Any, private: bool) -> _Complaint:
     kind, context = detail["type"], detail.get("ctx", {})
-    steps = _real_steps(detail["loc"], value)
+    steps = _real_steps(detail["loc"], value, missing=kind == "missing")
     # What the file has: by the time a limit is checked, "20m" has become a number.
     given = detail["input"] if kind == "missing" else _at_steps(value, steps)
     found = "found " + (_sort_of(given) if private else describe(given))
@@ -187,14 +187,15 @@ def _sort_of(value: Any) -> str:
     return describe(value) if isinstance(value, Mapping | list | bool) else "a value (not shown)"
 
 
-def _real_steps(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]:
-    """pydantic's location without the names of union members, which stand in no file."""
+def _real_steps(loc: tuple[str | int, ...], value: Any, *, missing: bool) -> tuple[str | int, ...]:
+    """pydantic's location without the names of union members, which stand in no file. ``missing``: its last
+    step is a key that is not there."""
     steps: list[str | int] = []
     for index, step in enumerate(loc):
         if isinstance(value, Mapping):
             if step in value:
                 value = value[step]
-            elif index < len(loc) - 1:
+            elif not missing or index < len(loc) - 1:
                 continue
         elif isinstance(value, list | tuple) and isinstance(step, int) and step < len(value):
             value = value[step]

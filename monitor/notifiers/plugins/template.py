@@ -61,7 +61,7 @@ class Condition:
         if text.startswith("~"):
             try:
                 re.compile(text[1:])
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise config_error(f"{name}= is not a regular expression: {error}") from error
             return Condition((), "~", (text[1:],))
         match = _CONDITION.fullmatch(text)
