@@ -192,7 +192,7 @@ def test_power_cuts_and_announcements_are_suggested_until_they_are_entered(tmp_p
         "area,城东,2026-06-20 08:00,2026-06-20 12:00,power_cut,停电通知 7 号\n"
     )
     june = ("--from", "2026-06-01", "--to", "2026-07-01", "--announcements", str(notices))
-    lines = exclude(config, "suggest", *june).output.splitlines()
+    lines = exclude(config, "suggest", *june).stdout.splitlines()
     assert len(lines) == 2
     assert "--feeder f1" in lines[0] and "'9 of 10 devices fell together'" in lines[0]
     assert "停电通知 7 号" in lines[1]
@@ -200,7 +200,50 @@ def test_power_cuts_and_announcements_are_suggested_until_they_are_entered(tmp_p
         command = shlex.split(line)
         assert command[:3] == ["camwatch", "exclude", "add"]
         assert exclude(config, *command[2:]).exit_code == 0
-    assert exclude(config, "suggest", *june).output == "nothing to suggest\n"
+    assert exclude(config, "suggest", *june).stdout == "nothing to suggest\n"
+
+
+def test_planned_work_announced_in_time_is_suggested_by_the_scopes_it_covers(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    town(state / "ledger.db").close()
+    config = tmp_path / "camwatch.toml"
+    cameras = "".join(
+        f'[[device]]\nid = "cam-{n}"\nname = "c"\naddress = "10.0.1.{n}"\nsite = "站点{n % 4}"\n'
+        f'area = "{"城东" if n < 6 else "城西"}"\n'
+        for n in range(10)
+    )
+    config.write_text(
+        f"""
+        [daemon]
+        state_dir = "{state}"
+        [[maintenance]]
+        name = "fibre"
+        select = {{ area = "城东" }}
+        begin = 2026-06-20T22:00:00
+        end = 2026-06-21T02:00:00
+        announced = 2026-06-15
+        [[maintenance]]
+        name = "poles"
+        select = {{ id = ["cam-7", "cam-2"] }}
+        weekdays = ["wed"]
+        at = 02:00:00
+        length = "2h"
+        announced = 2026-06-12
+        [[maintenance]]
+        name = "nobody was told"
+        begin = 2026-06-22T22:00:00
+        end = 2026-06-22T23:00:00
+        {cameras}"""
+    )
+    june = ("--from", "2026-06-14", "--to", "2026-07-01")
+    lines = [line for line in exclude(config, "suggest", *june).stdout.splitlines() if "maintenance" in line]
+    assert [shlex.split(line)[3:9] for line in lines][:2] == [
+        ["--area", "城东", "--from", "2026-06-20 22:00:00", "--to", "2026-06-21 02:00:00"],
+        ["--device", "cam-2", "--from", "2026-06-17 02:00:00", "--to", "2026-06-17 04:00:00"],
+    ]
+    assert len(lines) == 1 + 2 * 2, "two Wednesdays, two cameras"
+    assert "announced 2026-06-15" in lines[0]
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,12 @@ def test_the_usual_reports_of_a_month(tmp_path: Path) -> None:
         (("daily", "--of", "2026-02-30"), "not a day"),
         (("quarterly", "--of", "2026Q2", "-r", "poem"), "'poem' is not one of"),
         (("monthly", "--of", "2026-06", "-o", "/proc/nowhere", "-f", "html"), "/proc/nowhere"),
+        (("span", "--from", "2026-06-02", "--to", "2026-06-01"), "it must be later than --from"),
+        (
+            ("span", "--from", "2026-06-01", "--to", "2026-06-02", "-s", "area=火星"),
+            "no device with area=火星",
+        ),
+        (("span", "--from", "2026-06-01", "--to", "2026-06-02", "-s", "street=x"), 'no label "street"'),
     ],
 )
 def test_bad_orders_are_refused_in_clear_words(
@@ -243,6 +249,18 @@ def test_two_reports_at_once_leave_one_whole_file(tmp_path: Path) -> None:
     db.close()
     assert (tmp_path / "camwatch-statement-2026-06.html").read_text().endswith("</html>\n")
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_span_of_some_devices_is_of_these_alone(tmp_path: Path) -> None:
+    found = report(
+        config(tmp_path), "span", "--from", "2026-06-10 08:00", "--to", "2026-06-12", "-s", "area=城东", "-f",
+        "html", "-o", str(tmp_path), "--language", "en",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    (path,) = map(Path, found.output.split())
+    assert path.name == "camwatch-statement-20260610T080000-20260612T000000.html"
+    text = html.fromstring(path.read_text()).text_content()
+    assert "城东" in text and "@城西" not in text
 
 
 def test_percentages_are_cut_off_never_rounded_up() -> None:

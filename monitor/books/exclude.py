@@ -140,16 +140,23 @@ def _check_text(option: str, text: str, *, needed: bool) -> None:
         raise ExclusionRefused(f"{option}: one line of at most {_LONGEST_TEXT} characters")
 
 
+_NAMES = {
+    Reach.AREA: "SELECT DISTINCT area FROM membership",
+    Reach.SITE: "SELECT DISTINCT site FROM membership",
+    Reach.FEEDER: "SELECT DISTINCT feeder FROM membership",
+    Reach.DEVICE: "SELECT DISTINCT device FROM membership",
+}
+
+
 def _check_name(db: sqlite3.Connection, draft: Draft) -> None:
     """The name must be one that the books know, now or in the past: a typo would exclude nothing."""
     if draft.reach is Reach.ALL:
         return
-    column = draft.reach.value  # a member of a closed enum, never a person's text
-    names = [name for (name,) in db.execute(f"SELECT DISTINCT {column} FROM membership")]  # noqa: S608
+    names = [name for (name,) in db.execute(_NAMES[draft.reach])]
     if not draft.name or draft.name not in names:
         close = get_close_matches(draft.name, names, n=3, cutoff=0.5)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
-        raise ExclusionRefused(f'no {column} "{draft.name}" has ever been in the inventory{hint}')
+        raise ExclusionRefused(f'no {draft.reach.value} "{draft.name}" has ever been in the inventory{hint}')
 
 
 # -------------------------------------------------------------------- books

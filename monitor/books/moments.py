@@ -51,18 +51,18 @@ class Moments:
 
     def worst(self) -> Moment | None:
         """``None`` when nothing was ever counted."""
-        return self._extreme(np.argmin, np.inf)
+        return self._extreme(best=False)
 
     def best(self) -> Moment | None:
-        return self._extreme(np.argmax, -np.inf)
+        return self._extreme(best=True)
 
-    def _extreme(self, choose: np.ufunc | object, nothing: float) -> Moment | None:
+    def _extreme(self, *, best: bool) -> Moment | None:
         if not self.counted.any():
             return None
         # Two different fractions of numbers below 2^26 are different doubles, equal ones the same.
-        rates = np.full(len(self.at), nothing)
+        rates = np.full(len(self.at), -np.inf if best else np.inf)
         np.divide(self.online, self.counted, out=rates, where=self.counted > 0)
-        index = int(choose(rates))  # type: ignore[operator]
+        index = int(np.argmax(rates) if best else np.argmin(rates))
         last = index
         while last + 1 < len(rates) and rates[last + 1] == rates[index]:
             last += 1

@@ -124,18 +124,16 @@ def _stretches(db: sqlite3.Connection, bounds: Span) -> dict[DeviceId, list[Stre
     return found
 
 
-_DEVICES = (
-    "SELECT DISTINCT device FROM membership WHERE since < :until AND (until IS NULL OR until >= :since)"
-)
-
 _BEFORE = (
-    f"SELECT s.device, s.at, s.state, s.reason, s.parent FROM ({_DEVICES}) m JOIN state_change s"  # noqa: S608
+    "SELECT s.device, s.at, s.state, s.reason, s.parent FROM (SELECT DISTINCT device FROM membership"
+    " WHERE since < :until AND (until IS NULL OR until >= :since)) m JOIN state_change s"
     " ON s.rowid = (SELECT rowid FROM state_change WHERE device = m.device AND at < :since"
     " ORDER BY at DESC, rowid DESC LIMIT 1)"
 )
 
 _WITHIN = (
-    f"SELECT s.device, s.at, s.state, s.reason, s.parent FROM ({_DEVICES}) m JOIN state_change s"  # noqa: S608
+    "SELECT s.device, s.at, s.state, s.reason, s.parent FROM (SELECT DISTINCT device FROM membership"
+    " WHERE since < :until AND (until IS NULL OR until >= :since)) m JOIN state_change s"
     " ON s.device = m.device AND s.at >= :since AND s.at < :until ORDER BY s.device, s.at, s.rowid"
 )
 

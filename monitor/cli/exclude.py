@@ -20,13 +20,14 @@ from rich.text import Text
 from monitor.books import exclude as books
 from monitor.books.exclude import Draft, ExclusionRefused
 from monitor.books.exclusion import Cause, Exclusion, Reach
-from monitor.books.period import Period, parse_moment
+from monitor.books.period import Period
 from monitor.books.read import read_exclusions, read_records
 from monitor.books.records import Span
-from monitor.books.suggest import read_announcements, suggestions
-from monitor.cli.books import ledger
+from monitor.books.suggest import planned, read_announcements, suggestions
+from monitor.cli.books import ledger, moment
 from monitor.cli.common import config_option, settings_of
 from monitor.clock import SystemClock
+from monitor.config import ConfigError, load
 
 _CAUSES = click.Choice([cause.value for cause in Cause])
 _AUTHOR = click.option("--by", "author", default=getpass.getuser, help="Who answers for it; default: you.")
@@ -68,7 +69,7 @@ def add(
     scope = _scope(everything, area, site, feeder, device)
     if scope is None:
         raise click.UsageError("name a scope: --all, --area, --site, --feeder or --device")
-    span = Span(_moment("--from", since, settings.zone), _moment("--to", until, settings.zone))
+    span = Span(moment("--from", since, settings.zone), moment("--to", until, settings.zone))
     draft = Draft(*scope, span, Cause(cause), note, confirmed_by)
     with ledger(settings) as db, _refusals():
         id_ = books.add(db, draft, author, _now())
@@ -98,8 +99,8 @@ def edit(
         old = books.find(db, number)
         scope = _scope(everything, area, site, feeder, device) or (old.reach, old.name)
         span = Span(
-            _moment("--from", since, settings.zone) if since else old.span.since,
-            _moment("--to", until, settings.zone) if until else old.span.until,
+            moment("--from", since, settings.zone) if since else old.span.since,
+            moment("--to", until, settings.zone) if until else old.span.until,
         )
         draft = Draft(*scope, span, Cause(cause) if cause else old.cause, old.note, old.confirmed_by)
         if note is not None:
@@ -160,14 +161,15 @@ def list_(path: Path, history: bool, as_json: bool) -> None:
 def suggest(path: Path, since: str | None, until: str | None, announcements: Path | None) -> None:
     """Suggest exclusions: commands to look at, correct and run. Nothing is entered by itself.
 
-    From feeders whose devices fell together, and from announced outages (the file's columns are reach, name,
-    from, to, cause, note). What an exclusion covers already is not suggested again.
+    From feeders whose devices fell together, from announced outages (the file's columns are reach, name,
+    from, to, cause, note), and from [[maintenance]] windows that were announced in time. What an exclusion
+    covers already is not suggested again.
     """
     settings = settings_of(path)
     zone, now = settings.zone, _now()
     period = Period(
-        _moment("--from", since, zone) if since else now - 31 * 86_400,
-        _moment("--to", until, zone) if until else now,
+        moment("--from", since, zone) if since else now - 31 * 86_400,
+        moment("--to", until, zone) if until else now,
         zone,
     )
     with ledger(settings, read_only=True) as db:
@@ -176,7 +178,7 @@ def suggest(path: Path, since: str | None, until: str | None, announcements: Pat
         announced = read_announcements(announcements, zone) if announcements else []
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
-    drafts = suggestions(records, announced, entered)
+    drafts = suggestions(records, [*announced, *_planned(path, period)], entered)
     for draft in drafts:
         scope = ["--all"] if draft.reach is Reach.ALL else [f"--{draft.reach.value}", draft.name]
         command = [
@@ -186,6 +188,16 @@ def suggest(path: Path, since: str | None, until: str | None, announcements: Pat
         click.echo(shlex.join(command))
     if not drafts:
         click.echo("nothing to suggest")
+
+
+def _planned(path: Path, period: Period) -> list[Draft]:
+    """From the configuration, as far as it can be read: the books do not depend on it."""
+    try:
+        config = load(path)
+    except ConfigError:
+        click.echo("the configuration is not sound: [[maintenance]] windows are left aside", err=True)
+        return []
+    return planned(config.policy.maintenance, config.inventory.devices.values(), period)
 
 
 def _table(exclusions: list[Exclusion], zone: ZoneInfo) -> Table:
@@ -217,13 +229,6 @@ def _scope(
     if len(named) > 1:
         raise click.UsageError("name one scope only: --all, --area, --site, --feeder or --device")
     return named[0] if named else None
-
-
-def _moment(option: str, text: str, zone: ZoneInfo) -> int:
-    try:
-        return parse_moment(text, zone)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint=option) from None
 
 
 @contextmanager
