@@ -131,12 +131,22 @@ def build(lang: Lang) -> Dashboard:
                 "ifIndex": "#",
                 "ifDescr": Text("端口", "Port").to(lang),
                 "status": Text("状态", "Status").to(lang),
-                "speed": Text("速率 bit/s", "Speed bit/s").to(lang),
-                "in": Text("入 bit/s", "In bit/s").to(lang),
-                "out": Text("出 bit/s", "Out bit/s").to(lang),
+                "speed": Text("速率", "Speed").to(lang),
+                "in": Text("入", "In").to(lang),
+                "out": Text("出", "Out").to(lang),
                 "errors": Text("错误/s", "Errors/s").to(lang),
             },
             sort="ifIndex",
+            units={"speed": "bps", "in": "bps", "out": "bps"},
+            mapped={
+                "status": panels.words(
+                    lang,
+                    ("1", Text("连通", "up"), panels.GREEN),
+                    ("2", Text("断开", "down"), panels.RED),
+                    ("6", Text("无模块", "not present"), panels.GREY),
+                    ("7", Text("下层断开", "lower layer down"), panels.ORANGE),
+                )
+            },
         ),
         panels.series_panel(
             Text("CPU 与内存", "CPU and memory").to(lang),

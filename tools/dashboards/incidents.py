@@ -38,6 +38,20 @@ def incidents_panel(lang: Lang, where: str = "") -> Panel:
         width=24,
         height=9,
         keep_time=True,
+        mapped={
+            "severity": panels.words(
+                lang,
+                ("critical", Text("紧急", "critical"), panels.RED),
+                ("major", Text("重要", "major"), panels.ORANGE),
+                ("warning", Text("警告", "warning"), panels.YELLOW),
+                ("info", Text("提示", "info"), panels.BLUE),
+            ),
+            "event": panels.words(
+                lang,
+                ("opened", Text("发生", "opened"), panels.RED),
+                ("resolved", Text("恢复", "resolved"), panels.GREEN),
+            ),
+        },
         links={
             "site": (
                 Text("当时的点位", "The site at that time").to(lang),

@@ -84,8 +84,8 @@ def build(lang: Lang) -> Dashboard:
                 "ifDescr": Text("端口", "Port").to(lang),
                 "in_percent": Text("入 %", "In %").to(lang),
                 "out_percent": Text("出 %", "Out %").to(lang),
-                "in": Text("入 bit/s", "In bit/s").to(lang),
-                "out": Text("出 bit/s", "Out bit/s").to(lang),
+                "in": Text("入", "In").to(lang),
+                "out": Text("出", "Out").to(lang),
                 "errors": Text("错误/s", "Errors/s").to(lang),
                 "discards": Text("丢弃/s", "Discards/s").to(lang),
             },
@@ -94,6 +94,7 @@ def build(lang: Lang) -> Dashboard:
             limit=20,
             height=9,
             percent={"in_percent": panels.LOAD, "out_percent": panels.LOAD},
+            units={"in": "bps", "out": "bps"},
             links={"device": (Text("查看设备", "Open device").to(lang), device_link(lang, DEVICE.to(lang)))},
         ),
         panels.series_panel(
@@ -140,6 +141,15 @@ def build(lang: Lang) -> Dashboard:
             sort="device",
             width=24,
             height=7,
+            mapped={
+                "carries": panels.words(
+                    lang,
+                    ("camera", Text("摄像机", "camera"), panels.BLUE),
+                    ("device", Text("设备", "device"), panels.BLUE),
+                    ("uplink", Text("上联", "uplink"), panels.RED),
+                ),
+                "lost": panels.words(lang, ("true", Text("断开", "lost"), panels.RED)),
+            },
             links={"device": (Text("查看设备", "Open device").to(lang), device_link(lang, DEVICE.to(lang)))},
         ),
     ):

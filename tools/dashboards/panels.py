@@ -21,6 +21,8 @@ CONTRACT: Steps = ((None, RED), (96.0, YELLOW), (98.0, GREEN))
 """Camera online rate: below 96 % is a breach."""
 KEY_SITES: Steps = ((None, RED), (100.0, GREEN))
 NONE_IS_GOOD: Steps = ((None, GREEN), (1.0, RED))
+SOME_ARE_USUAL: Steps = ((None, GREEN), (1.0, YELLOW))
+"""A fleet of thousands always has a few: red is for a breach."""
 LOAD: Steps = ((None, GREEN), (80.0, YELLOW), (90.0, RED))
 LOSS: Steps = ((None, GREEN), (1.0, YELLOW), (10.0, RED))
 PLAIN: Steps = ((None, BLUE),)
@@ -42,6 +44,15 @@ def state_mappings(lang: Lang) -> list[model.ValueMapping]:
     options = {
         str(code): model.ValueMappingResult(text=text.to(lang), color=color, index=code)
         for code, text, color in STATES
+    }
+    return [model.ValueMap(options=options)]
+
+
+def words(lang: Lang, *pairs: tuple[str, Text, str]) -> list[model.ValueMapping]:
+    """(value in the database, what to show, colour)."""
+    options = {
+        value: model.ValueMappingResult(text=text.to(lang), color=color, index=n)
+        for n, (value, text, color) in enumerate(pairs)
     }
     return [model.ValueMap(options=options)]
 
@@ -171,9 +182,12 @@ def table_panel(
     links: dict[str, tuple[str, str]] | None = None,
     states: Sequence[model.ValueMapping] = (),
     percent: dict[str, Steps] | None = None,
+    units: dict[str, str] | None = None,
+    mapped: dict[str, list[model.ValueMapping]] | None = None,
     keep_time: bool = False,
 ) -> tables.Panel:
-    """A table of the named columns. ``links``: column → (title, address); ``percent``: coloured rates."""
+    """A table of the named columns. ``links``: column → (title, address); ``percent``: coloured rates;
+    ``mapped``: what its values are called."""
     shown = dict(columns)
     hidden = {} if keep_time else {"Time": True}
     panel = (
@@ -208,6 +222,16 @@ def table_panel(
                 model.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-background"}),
             ],
         )
+    for name, unit in (units or {}).items():
+        panel.override_by_name(shown[name], [model.DynamicConfigValue(id_val="unit", value=unit)])
+    for name, found in (mapped or {}).items():
+        panel.override_by_name(
+            shown[name],
+            [
+                model.DynamicConfigValue(id_val="mappings", value=found),
+                model.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
+            ],
+        )
     for name, steps in (percent or {}).items():
         panel.override_by_name(
             shown[name],
@@ -222,7 +246,7 @@ def table_panel(
 
 
 def states_panel(
-    title: str, target: Target, lang: Lang, *, width: int = 24, height: int = 6
+    title: str, target: Target, lang: Lang, *, width: int = 24, height: int = 6, interval: str = "1m"
 ) -> statetimeline.Panel:
     """The history of states as coloured bands."""
     return (
@@ -231,5 +255,5 @@ def states_panel(
         .show_value(shapes.VisibilityMode.AUTO)
         .merge_values(True)
         .row_height(0.8)
-        .interval("1m")
+        .interval(interval)
     )

@@ -78,10 +78,11 @@ def build(lang: Lang) -> Dashboard:
                 "device": DEVICE.to(lang),
                 "path": Text("磁盘", "Disk").to(lang),
                 "used": "%",
-                "size": Text("容量（字节）", "Size in bytes").to(lang),
+                "size": Text("容量", "Size").to(lang),
             },
             sort="used",
             descending=True,
+            units={"size": "decbytes"},
             percent={"used": panels.LOAD},
             links={"device": (Text("查看设备", "Open device").to(lang), device_link(lang, DEVICE.to(lang)))},
         ),
@@ -93,9 +94,18 @@ def build(lang: Lang) -> Dashboard:
                 "disk": Text("硬盘", "Disk").to(lang),
                 "ok": Text("正常", "Good").to(lang),
                 "used": "%",
-                "size": Text("容量（字节）", "Size in bytes").to(lang),
+                "size": Text("容量", "Size").to(lang),
             },
             sort="ok",
+            percent={"used": panels.PLAIN},
+            units={"size": "decbytes"},
+            mapped={
+                "ok": panels.words(
+                    lang,
+                    ("true", Text("正常", "good"), panels.GREEN),
+                    ("false", Text("故障", "failed"), panels.RED),
+                )
+            },
             links={"device": (Text("查看设备", "Open device").to(lang), device_link(lang, DEVICE.to(lang)))},
         ),
         panels.bars_panel(

@@ -54,7 +54,7 @@ def build(lang: Lang) -> Dashboard:
         panels.stat_panel(
             Text("未恢复事件", "Open incidents").to(lang),
             Target('SELECT last("incidents_open") FROM "camwatch_daemon" WHERE time > now() - 5m'),
-            steps=panels.NONE_IS_GOOD,
+            steps=panels.SOME_ARE_USUAL,
             width=3,
         ),
         panels.stat_panel(
@@ -63,7 +63,7 @@ def build(lang: Lang) -> Dashboard:
                 'SELECT last("counted") - last("online") FROM "online_rate" WHERE "scope" = \'all\' '
                 "AND time > now() - 5m"
             ),
-            steps=panels.NONE_IS_GOOD,
+            steps=panels.SOME_ARE_USUAL,
             width=3,
         ),
         panels.stat_panel(
