@@ -105,7 +105,8 @@ def test_incidents_are_marked_and_the_dashboards_link_to_each_other() -> None:
             [table] = [
                 panel for panel in board["panels"] if 'FROM "incident"' in panel["targets"][0]["query"]
             ]
-            links = [p["value"][0]["url"] for o in table["fieldConfig"]["overrides"] for p in o["properties"]]
+            properties = [p for o in table["fieldConfig"]["overrides"] for p in o["properties"]]
+            links = [p["value"][0]["url"] for p in properties if p["id"] == "links"]
             assert len(links) == 2 and all("time.window=" in link for link in links), path
 
 
