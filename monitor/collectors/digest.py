@@ -26,25 +26,43 @@ class Algorithm(StrEnum):
     MD5_SESS = "MD5-sess"
     SHA256 = "SHA-256"
     SHA256_SESS = "SHA-256-sess"
+    SHA512_256 = "SHA-512-256"
+    SHA512_256_SESS = "SHA-512-256-sess"
 
     @property
-    def hash(self) -> Callable[[str], str]:
-        return _sha256 if self in (Algorithm.SHA256, Algorithm.SHA256_SESS) else _md5
+    def hash(self) -> Callable[[bytes], str]:
+        if self in (Algorithm.MD5, Algorithm.MD5_SESS):
+            return _md5
+        return _sha256 if self in (Algorithm.SHA256, Algorithm.SHA256_SESS) else _sha512_256
 
     @property
     def per_session(self) -> bool:
-        return self in (Algorithm.MD5_SESS, Algorithm.SHA256_SESS)
+        return self.value.endswith("-sess")
 
 
 _ALGORITHMS = {algorithm.value.lower(): algorithm for algorithm in Algorithm}
 
 
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sha512_256(data: bytes) -> str:
+    return hashlib.new("sha512_256", data).hexdigest()
+
+
+class Qop(StrEnum):
+    """What a response protects."""
+
+    NONE = ""
+    """The old RFC 2069 response."""
+    AUTH = "auth"
+    AUTH_INT = "auth-int"
+    """The body too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +75,8 @@ class Challenge:
     algorithm: Algorithm = Algorithm.MD5
     written: str = ""
     """The algorithm as the server wrote it; empty when it named none."""
-    qop: bool = False
-    """``qop="auth"`` is offered; without it the old RFC 2069 response is used."""
+    qop: Qop = Qop.NONE
+    """The simplest that is offered."""
     opaque: str = ""
     stale: bool = False
 
@@ -66,7 +84,7 @@ class Challenge:
 def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
     """What can be answered among the values of ``WWW-Authenticate``, the strongest first.
 
-    A Digest with an unknown algorithm, without a nonce, or with ``auth-int`` alone is left out.
+    A Digest with an unknown algorithm, qop or without a nonce is left out.
     """
     found = []
     for header in headers:
@@ -82,7 +100,7 @@ def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
 def _strength(challenge: Challenge) -> int:
     if challenge.scheme is Scheme.BASIC:
         return 2
-    return 0 if challenge.algorithm in (Algorithm.SHA256, Algorithm.SHA256_SESS) else 1
+    return 0 if challenge.algorithm not in (Algorithm.MD5, Algorithm.MD5_SESS) else 1
 
 
 def _challenge(scheme: str, text: str) -> Challenge | None:
@@ -92,7 +110,8 @@ def _challenge(scheme: str, text: str) -> Challenge | None:
     written = given.get("algorithm", "")
     algorithm = _ALGORITHMS.get(written.lower() or "md5")
     qops = {value.strip().lower() for value in given["qop"].split(",")} if given.get("qop") else set()
-    if algorithm is None or not given.get("nonce") or (qops and "auth" not in qops):
+    qop = next((each for each in (Qop.AUTH, Qop.AUTH_INT) if each in qops), Qop.NONE)
+    if algorithm is None or not given.get("nonce") or (qops and not qop):
         return None
     return Challenge(
         Scheme.DIGEST,
@@ -100,24 +119,36 @@ def _challenge(scheme: str, text: str) -> Challenge | None:
         nonce=given["nonce"],
         algorithm=algorithm,
         written=written,
-        qop="auth" in qops,
+        qop=qop,
         opaque=given.get("opaque", ""),
         stale=given.get("stale", "").lower() == "true",
     )
 
 
 def digest_response(
-    challenge: Challenge, user: str, password: str, method: str, uri: str, nc: str, cnonce: str
+    challenge: Challenge,
+    user: str,
+    password: str,
+    method: str,
+    uri: str,
+    nc: str,
+    cnonce: str,
+    body: bytes = b"",
 ) -> str:
     """The ``response`` of RFC 7616 section 3.4.1; of RFC 2069 when the server offers no ``qop``."""
-    hashed = challenge.algorithm.hash
+    hash_ = challenge.algorithm.hash
+
+    def hashed(text: str) -> str:
+        return hash_(text.encode())
+
     ha1 = hashed(f"{user}:{challenge.realm}:{password}")
     if challenge.algorithm.per_session:
         ha1 = hashed(f"{ha1}:{challenge.nonce}:{cnonce}")
-    ha2 = hashed(f"{method}:{uri}")
+    protected = f":{hash_(body)}" if challenge.qop is Qop.AUTH_INT else ""
+    ha2 = hashed(f"{method}:{uri}{protected}")
     if not challenge.qop:
         return hashed(f"{ha1}:{challenge.nonce}:{ha2}")
-    return hashed(f"{ha1}:{challenge.nonce}:{nc}:{cnonce}:auth:{ha2}")
+    return hashed(f"{ha1}:{challenge.nonce}:{nc}:{cnonce}:{challenge.qop}:{ha2}")
 
 
 class Answerer:
@@ -132,14 +163,14 @@ class Answerer:
         self._cnonce = cnonce
         self._count = 0
 
-    def header(self, method: str, uri: str) -> str:
+    def header(self, method: str, uri: str, body: bytes = b"") -> str:
         """The value of ``Authorization`` for one request; each call uses up one nonce count."""
         challenge, password = self.challenge, self._password.reveal()
         if challenge.scheme is Scheme.BASIC:
             return "Basic " + base64.b64encode(f"{self._user}:{password}".encode()).decode()
         self._count += 1
         nc = f"{self._count:08x}"
-        response = digest_response(challenge, self._user, password, method, uri, nc, self._cnonce)
+        response = digest_response(challenge, self._user, password, method, uri, nc, self._cnonce, body)
         parts = [
             f'username="{_quoted(self._user)}"',
             f'realm="{challenge.realm}"',
@@ -152,7 +183,7 @@ class Answerer:
         if challenge.opaque:
             parts.append(f'opaque="{challenge.opaque}"')
         if challenge.qop:
-            parts.append(f'qop=auth, nc={nc}, cnonce="{self._cnonce}"')
+            parts.append(f'qop={challenge.qop}, nc={nc}, cnonce="{self._cnonce}"')
         elif challenge.algorithm.per_session:
             parts.append(f'cnonce="{self._cnonce}"')
         return "Digest " + ", ".join(parts)

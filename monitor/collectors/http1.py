@@ -32,6 +32,8 @@ class Head:
     headers: tuple[tuple[str, str], ...]
     phrase: str = ""
     """The words after the status: for matching, not for showing."""
+    version: str = ""
+    """As the answer gives it, for example ``HTTP/1.0``."""
 
     def first(self, name: str) -> str:
         return next((value for key, value in self.headers if key == name), "")
@@ -64,7 +66,14 @@ def parse_head(raw: bytes, protocol: bytes) -> Head:
         name, colon, value = line.partition(b":")
         if colon:
             headers.append((name.strip().lower().decode("latin-1"), value.strip().decode("latin-1")))
-    return Head(int(code), tuple(headers), rest.strip()[3:103].decode("latin-1"))
+    phrase, written = rest.strip()[3:103].decode("latin-1"), version[:16].decode("latin-1")
+    return Head(int(code), tuple(headers), phrase, written)
+
+
+def _same(length: str) -> str:
+    """A Content-Length that is given several times over counts once, if they agree (RFC 9110, 8.6)."""
+    given = {each.strip() for each in length.split(",")}
+    return given.pop() if len(given) == 1 else length
 
 
 _NO_HEAD = Head(0, ())
@@ -134,6 +143,9 @@ class ResponseReader:
                 return False
 
     def _read_head(self) -> bool:
+        if self._buffer.startswith((b"\r", b"\n")):
+            # Some send the line break that ends the answer before only now (RFC 9112, section 2.2).
+            del self._buffer[: len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))]
         end = self._buffer.find(b"\r\n\r\n")
         width = 4
         if end < 0:
@@ -164,6 +176,7 @@ class ResponseReader:
         elif "chunked" in head.first("transfer-encoding").lower():
             self._at = _At.CHUNK_SIZE
         elif length := head.first("content-length"):
+            length = _same(length)
             if not (length.isascii() and length.isdigit() and len(length) < 16):
                 raise WireError(Reason.PROTOCOL, "Content-Length is not a number")
             self._missing = int(length)
@@ -227,7 +240,10 @@ class ResponseReader:
         return count
 
     def _kept(self) -> bool:
-        return self._head.first("connection").lower() != "close"
+        said = {word.strip().lower() for word in self._head.first("connection").split(",")}
+        if self._head.version == "HTTP/1.0":
+            return "keep-alive" in said
+        return "close" not in said
 
     def _finish(self, keep_alive: bool) -> None:
         self._at = _At.DONE

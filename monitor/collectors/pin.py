@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -59,7 +60,17 @@ def pin(url: str, ip: str, schemes: tuple[str, ...], ports: PortRanges) -> Pinne
     if parts.scheme not in schemes or not any(low <= port <= high for low, high in ports):
         return None
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Pinned(parts.scheme, port, path, foreign=host != ip)
+    return Pinned(parts.scheme, port, path, foreign=not same_host(host, ip))
+
+
+def same_host(host: str, ip: str) -> bool:
+    """IPv6 addresses have many spellings, and link-local ones a zone that means something here only."""
+    if host == ip:
+        return True
+    try:
+        return ip_address(host.partition("%")[0]) == ip_address(ip.partition("%")[0])
+    except ValueError:
+        return False
 
 
 def without_secrets(url: str) -> str:

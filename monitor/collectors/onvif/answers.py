@@ -22,7 +22,7 @@ _KNOWN = frozenset((
     "UTCDateTime", "LocalDateTime", "TimeZone", "TZ", "DaylightSavings", "Date", "Time", "Year",
     "Month", "Day", "Hour", "Minute", "Second", "Capabilities", "Media", "XAddr", "Manufacturer",
     "Model", "FirmwareVersion", "SerialNumber", "Profiles", "VideoEncoderConfiguration", "Encoding",
-    "Resolution", "Width", "Height", "MediaUri", "Uri",
+    "Resolution", "Width", "Height", "MediaUri", "Uri", "Extension", "Service", "Namespace",
 ))
 # fmt: on
 """The elements that are read below; the rest of an answer is passed over."""
@@ -35,7 +35,9 @@ _AUTH_FAULTS = (
     "InvalidSecurityToken",
     "InvalidSecurity",
 )
+_AUTH_WORDS = re.compile(r"authori[sz]|authenticat|password|user ?name|credential")
 _UNOFFERED = ("ActionNotSupported", "NotSupported", "OptionalActionNotImplemented", "NoProfile")
+_GMT = re.compile(r"^(?:GMT|UTC)([+-])(\d{1,2}):(\d{2})$")
 _TZ = re.compile(r"^(?:<[^>]{1,20}>|[A-Za-z]{1,10})([+-]?)(\d{1,2})(?::(\d{1,2}))?(?::\d{1,2})?")
 
 
@@ -79,15 +81,21 @@ def response(call: Call, answer: Answer) -> Element:
         raise WireError(Reason.PROTOCOL, "XML, but no SOAP answer")
     if first.local == "Fault":
         raise _fault(first)
-    if status != 200 or first.tag != f"{call.service.value} {call.name}Response":
+    if status != 200 or not _is_response(first, call):
         raise WireError(Reason.PROTOCOL, f"not the answer to {call.name}")
     return first
+
+
+def _is_response(element: Element, call: Call) -> bool:
+    """The very element, in the namespace of its service; some devices give none, or end it in a slash."""
+    namespace = element.tag.rpartition(" ")[0].rstrip("/")
+    return element.local == f"{call.name}Response" and namespace in ("", call.service.value)
 
 
 def _fault(fault: Element) -> WireError:
     codes = {given.rpartition(":")[2].strip() for given in _texts(fault, ("Value", "faultcode"))}
     words = " ".join(_texts(fault, ("Text", "faultstring"))).lower()
-    if codes.intersection(_AUTH_FAULTS) or "authoriz" in words or "authenticat" in words:
+    if codes.intersection(_AUTH_FAULTS) or _AUTH_WORDS.search(words):
         return WireError(Reason.AUTH, "the password was refused")
     if codes.intersection(_UNOFFERED):
         return WireError(Reason.UNEXPECTED, "the camera does not offer this call")
@@ -110,7 +118,7 @@ def utc_seconds(element: Element) -> float:
         moment = _required(outer, "LocalDateTime")
         zone = outer.child("TimeZone")
         offset = _west_of_utc(text(zone, "TZ") if zone is not None else "")
-        if text(outer, "DaylightSavings") == "true":
+        if text(outer, "DaylightSavings") in ("true", "1"):
             offset -= timedelta(hours=1)
     date, time = _required(moment, "Date"), _required(moment, "Time")
     try:
@@ -123,7 +131,12 @@ def utc_seconds(element: Element) -> float:
 
 
 def _west_of_utc(zone: str) -> timedelta:
-    """What to add to standard local time to get UTC, of a POSIX ``TZ`` like ``CST-8`` (1003.1, 8.3)."""
+    """What to add to standard local time to get UTC, of a POSIX ``TZ`` like ``CST-8`` (1003.1, 8.3), or of
+    the ``GMT+08:00`` that some write, which is east."""
+    found = _GMT.match(zone)
+    if found is not None:
+        east = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+        return east if found[1] == "-" else -east
     found = _TZ.match(zone)
     if found is None:
         raise WireError(Reason.PROTOCOL, "local time without a time zone")
@@ -133,8 +146,18 @@ def _west_of_utc(zone: str) -> timedelta:
 
 def media_address(element: Element) -> str:
     """The media service (GetCapabilitiesResponse) as the camera names it; empty if it has none."""
-    media = _required(element, "Capabilities").child("Media")
+    capabilities = _required(element, "Capabilities")
+    extension = capabilities.child("Extension")
+    media = capabilities.child("Media") or (extension.child("Media") if extension is not None else None)
     return text(media, "XAddr", _MAX_URI) if media is not None else ""
+
+
+def service_address(element: Element, namespace: str) -> str:
+    """The service of that namespace (GetServicesResponse) as the camera names it; empty if it has none."""
+    for service in element.children:
+        if service.local == "Service" and text(service, "Namespace").rstrip("/") == namespace:
+            return text(service, "XAddr", _MAX_URI)
+    return ""
 
 
 def information(element: Element) -> Information:
@@ -144,7 +167,8 @@ def information(element: Element) -> Information:
         text(element, "FirmwareVersion"),
         text(element, "SerialNumber"),
     )
-    if not (found.model or found.serial) or not found.firmware:
+    # All are mandatory, and some devices leave one or another empty.
+    if not (found.model or found.serial) or not (found.firmware or found.manufacturer):
         raise WireError(Reason.PROTOCOL, "device information without model, serial number or firmware")
     return found
 
@@ -152,7 +176,7 @@ def information(element: Element) -> Information:
 def profiles(element: Element) -> list[Profile]:
     found = []
     for profile in element.children:
-        token = profile.attributes.get("token", "")
+        token = _attribute(profile, "token")
         if profile.local != "Profiles" or not token or len(token) > _MAX_TEXT:
             continue
         encoder = profile.child("VideoEncoderConfiguration")
@@ -161,12 +185,22 @@ def profiles(element: Element) -> list[Profile]:
         found.append(Profile(token, encoding, _number(size, "Width"), _number(size, "Height")))
     if not found:
         raise WireError(Reason.PROTOCOL, "no media profile")
-    return found
+    # Those with video first: the stream of the first is asked for.
+    return sorted(found, key=lambda profile: not profile.encoding)
 
 
-def media_uri(element: Element) -> str:
+def _attribute(element: Element, name: str) -> str:
+    """An attribute by its local name."""
+    found = element.attributes.get(name)
+    if found is None:
+        found = next((v for k, v in element.attributes.items() if k.rpartition(" ")[2] == name), "")
+    return found.strip()
+
+
+def media_uri(element: Element, *, optional: bool = False) -> str:
+    """``optional``: an empty one is no fault; some say so that they have none."""
     uri = text(_required(element, "MediaUri"), "Uri", _MAX_URI)
-    if not uri:
+    if not uri and not optional:
         raise WireError(Reason.PROTOCOL, "an empty address")
     return uri
 

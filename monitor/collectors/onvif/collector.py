@@ -151,20 +151,23 @@ class OnvifCollector:
         readings.append(Reading("onvif.profiles", len(profiles)))
         token = profiles[0].token
         stream = answers.media_uri(await talk.ask(soap.GET_STREAM_URI, token))
-        readings += self._address(memory, "stream_uri", stream, target.ip, ("rtsp", "rtsps"))
+        readings += self._address(memory, "stream_uri", stream, target.ip, ("rtsp", "rtsps"), talk.port)
         with suppress(_NotOffered):
-            snapshot = answers.media_uri(await _optional(talk, soap.GET_SNAPSHOT_URI, token))
-            readings += self._address(memory, "snapshot_uri", snapshot, target.ip, ("http", "https"))
+            answer = await _optional(talk, soap.GET_SNAPSHOT_URI, token)
+            snapshot = answers.media_uri(answer, optional=True)
+            if snapshot:
+                schemes = ("http", "https")
+                readings += self._address(memory, "snapshot_uri", snapshot, target.ip, schemes, talk.port)
         readings.append(Reading("onvif.login", (memory.login or Login.OPEN).value))
 
     def _address(
-        self, memory: Memory, name: str, uri: str, ip: str, schemes: tuple[str, ...]
+        self, memory: Memory, name: str, uri: str, ip: str, schemes: tuple[str, ...], port: int
     ) -> tuple[Reading, ...]:
         """The address as a reading without secrets, and whether it leads away from the camera."""
         known = memory.addresses.get(name)
         if known is not None and known.uri == uri and known.ip == ip:  # it is nearly always the same
             return known.readings
-        pinned = pin(uri, ip, schemes, self._settings.ports)
+        pinned = pin(uri, ip, schemes, (*self._settings.ports, (port, port)))
         if pinned is None:
             raise WireError(Reason.UNEXPECTED, f"its {name} cannot be used")
         readings = (
@@ -176,18 +179,26 @@ class OnvifCollector:
 
     async def _find_media(self, talk: Talk, ip: str) -> Endpoint:
         """Where the camera says its media service is, on the camera itself."""
-        named = answers.media_address(await talk.ask(soap.GET_CAPABILITIES))
-        pinned = pin(named, ip, ("http",), self._settings.ports)
+        named = ""
+        with suppress(_NotOffered):
+            named = answers.media_address(await _optional(talk, soap.GET_CAPABILITIES))
+        if not named:
+            answer = await talk.ask(soap.GET_SERVICES)
+            named = answers.service_address(answer, soap.Service.MEDIA.value)
+        ports = (*self._settings.ports, (talk.port, talk.port))
+        pinned = pin(named, ip, ("http", "https"), ports)
         if pinned is None:
             raise WireError(Reason.UNEXPECTED, "its media service has no usable address")
-        return Endpoint(talk.port if pinned.foreign else pinned.port, pinned.path)
+        # What names another host, or TLS, is asked where the device service answered.
+        elsewhere = pinned.foreign or pinned.scheme != "http"
+        return Endpoint(talk.port if elsewhere else pinned.port, pinned.path)
 
 
 class _NotOffered(Exception):
     """An optional call that this camera does not know."""
 
 
-async def _optional(talk: Talk, call: soap.Call, token: str) -> Element:
+async def _optional(talk: Talk, call: soap.Call, token: str = "") -> Element:
     try:
         return await talk.ask(call, token)
     except WireError as error:

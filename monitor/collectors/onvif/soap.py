@@ -39,6 +39,7 @@ class Call:
 
 GET_DATE = Call("GetSystemDateAndTime", Service.DEVICE, open=True)
 GET_CAPABILITIES = Call("GetCapabilities", Service.DEVICE, "<Category>All</Category>", open=True)
+GET_SERVICES = Call("GetServices", Service.DEVICE, "<IncludeCapability>false</IncludeCapability>", open=True)
 GET_INFORMATION = Call("GetDeviceInformation", Service.DEVICE)
 GET_PROFILES = Call("GetProfiles", Service.MEDIA)
 GET_STREAM_URI = Call(

@@ -169,13 +169,13 @@ class Talk:
         if call.service is soap.Service.MEDIA and self._memory.media is not None:
             at = self._memory.media
         header = authorization = ""
-        if digest is not None:
-            authorization = digest.header("POST", at.path)
-        elif account is not None:
+        if digest is None and account is not None:
             created = self._clock.now().wall / 1000 + self.drift_s - 0.5
             nonce = self._rng.getrandbits(128).to_bytes(16, "big")
             header = soap.username_token(account.user, account.password.reveal(), nonce, created)
         body = soap.envelope(call.element(token), header)
+        if digest is not None:
+            authorization = digest.header("POST", at.path, body)
         host = f"[{self._ip}]" if ":" in self._ip else self._ip
         request = soap.http_request(f"{host}:{at.port}", at.path, call, body, authorization)
         return await self._exchange(request, at.port, call.repeatable)

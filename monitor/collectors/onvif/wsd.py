@@ -14,10 +14,11 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif.xml import Element, parse
+from monitor.collectors.pin import same_host
 
 PORT = 3702
 GROUP = "239.255.255.250"
@@ -67,19 +68,38 @@ def parse_match(raw: bytes, message: str, address: str) -> Match | None:
         return None
     relates, sequence = header.child("RelatesTo"), header.child("AppSequence")
     match = body.children[0].child("ProbeMatch")
-    if relates is None or relates.text.strip() != message or match is None:
-        return None
-    if "NetworkVideoTransmitter" not in _text(match, "Types"):
+    if relates is None or _uuid(relates.text) != _uuid(message) or match is None:
         return None
     scopes = [unquote(scope) for scope in _text(match, "Scopes").split()]
+    is_onvif = any(scope.lower().startswith("onvif://www.onvif.org/") for scope in scopes)
+    if "NetworkVideoTransmitter" not in _text(match, "Types") and not is_onvif:
+        return None
     instance = sequence.attributes.get("InstanceId", "") if sequence is not None else ""
     return Match(
         address,
         _scope(scopes, "name"),
         _scope(scopes, "hardware"),
-        next(iter(_text(match, "XAddrs").split()), "")[:1024],
+        _service(_text(match, "XAddrs").split(), address)[:1024],
         int(instance) if instance.isascii() and instance.isdigit() and len(instance) < 19 else None,
     )
+
+
+def _uuid(message: str) -> str:
+    """Some answer with the id alone, or in capitals."""
+    return message.strip().lower().removeprefix("urn:").removeprefix("uuid:")
+
+
+def _service(named: list[str], address: str) -> str:
+    """Of several addresses (IPv4, IPv6, a second network) the one that the answer came from."""
+    own = (uri for uri in named if same_host(_host(uri), address))
+    return next(own, named[0] if named else "")
+
+
+def _host(uri: str) -> str:
+    try:
+        return urlsplit(uri).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _text(element: Element, name: str) -> str:

@@ -22,8 +22,17 @@ _MAX_DEPTH = 64
 _NAMED_DEPTH = 3
 """Envelope, Body and the answer itself are kept whatever their names."""
 _DECLARED = re.compile(rb"""^<\?xml[^>]{0,80}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,20})["']""")
-_BY_EXPAT = {"utf-8", "us-ascii", "iso-8859-1"}
-_BY_PYTHON = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "ascii": "us-ascii"}
+_BY_EXPAT = {"utf-8", "us-ascii", "iso-8859-1", "utf-16"}
+# fmt: off
+_BY_PYTHON = {
+    "gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "cp936": "gb18030", "big5": "big5",
+    "ascii": "us-ascii", "utf8": "utf-8", "latin1": "latin-1", "iso8859-1": "latin-1",
+    "windows-1252": "windows-1252",
+}
+# fmt: on
+_PADDING = b" \t\r\n\0"
+"""What devices put around a document: C strings end in NUL."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Element:
@@ -110,11 +119,34 @@ def _doctype(*_: object) -> None:
 def parse(raw: bytes, known: frozenset[str]) -> Element:
     """The root element, with the ``known`` ones below it; ``WireError`` (``protocol``, ``oversize``) for
     what is not plain, modest XML."""
-    raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
+    if not raw.startswith(_UTF_16):
+        raw = raw.strip(_PADDING).removeprefix(b"\xef\xbb\xbf").strip(_PADDING)
     if not raw:
         raise WireError(Reason.PROTOCOL, "an empty answer")
     if raw.count(b"=") > _MAX_ATTRIBUTES:
         raise WireError(Reason.OVERSIZE, "too many XML attributes")
+    text = _decoded(raw)
+    try:
+        return _parsed(text, known)
+    except expat.ExpatError:
+        if not isinstance(text, bytes) or raw.startswith(_UTF_16) or _is_utf_8(raw):
+            raise WireError(Reason.PROTOCOL, "not well-formed XML") from None
+    try:
+        # Declared to be UTF-8, and a person has typed a Chinese name into its web page.
+        return _parsed(raw.decode("gb18030", "replace"), known)
+    except expat.ExpatError:
+        raise WireError(Reason.PROTOCOL, "not well-formed XML") from None
+
+
+def _is_utf_8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeError:
+        return False
+    return True
+
+
+def _parsed(text: bytes | str, known: frozenset[str]) -> Element:
     builder = _Builder(known)
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -123,12 +155,12 @@ def parse(raw: bytes, known: frozenset[str]) -> Element:
     parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = _doctype
     try:
-        parser.Parse(_decoded(raw), True)
+        parser.Parse(text, True)
     except _Refused as refused:
         if refused.args:
             raise WireError(Reason.PROTOCOL, "not XML as SOAP allows it (a document type)") from None
         raise WireError(Reason.OVERSIZE, "too many or too deeply nested XML elements") from None
-    except (expat.ExpatError, UnicodeError, ValueError):
+    except (UnicodeError, ValueError):
         raise WireError(Reason.PROTOCOL, "not well-formed XML") from None
     if builder.root is None:
         raise WireError(Reason.PROTOCOL, "not well-formed XML")
@@ -143,4 +175,7 @@ def _decoded(raw: bytes) -> bytes | str:
         return raw
     if name not in _BY_PYTHON:
         raise WireError(Reason.PROTOCOL, "XML in an encoding that is not allowed")
-    return raw.decode(_BY_PYTHON[name])
+    try:
+        return raw.decode(_BY_PYTHON[name])
+    except UnicodeError:
+        raise WireError(Reason.PROTOCOL, "not the encoding that it declares") from None
