@@ -7,6 +7,7 @@ cut when the spool is opened. Secrets are not in it: they are kept elsewhere (``
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -16,13 +17,14 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from monitor import __version__
 from monitor.config.layout import Layout
+from monitor.config.layout import layout as layout_of
+from monitor.problems import ConfigError
 from monitor.storage.ledger.schema import VERSION, LedgerTooNew
 
 _MANIFEST = "manifest.json"
@@ -31,6 +33,7 @@ _SQLITE = b"SQLite format 3\0"
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _NOT_KEPT = frozenset({"lock"})
 PREFIX = "camwatch-"
+LEDGER = "ledger.db"
 
 
 class BackupError(Exception):
@@ -71,7 +74,7 @@ def make(layout: Layout, folder: Path, made: str) -> Path:
             version = _copy(source, copy)
             if version is None:
                 continue
-            if source == layout.daemon.state_dir.absolute() / "ledger.db":
+            if source == layout.daemon.state_dir.absolute() / LEDGER:
                 schema = version
             kept.append(Kept(str(source), copy.stat().st_size, _digest(copy)))
             copies.append(copy)
@@ -115,12 +118,21 @@ def read_manifest(backup: Path) -> Manifest:
     return manifest
 
 
+def state_dirs(manifest: Manifest, root: Path) -> list[Path]:
+    """Where the backup's ledger goes, and where the configuration that would be replaced keeps its books."""
+    found = [_below(root, file).parent for file in manifest.files if PurePosixPath(file.path).name == LEDGER]
+    for file in manifest.files[:1]:  # the main file of the configuration
+        with contextlib.suppress(ConfigError):
+            found.append(layout_of(_below(root, file)).daemon.state_dir)
+    return list(dict.fromkeys(path.absolute() for path in found))
+
+
 def restore(backup: Path, root: Path, *, replace: bool) -> list[Path]:
     """Put every file back to where it stood, below ``root``. Nothing is touched before the whole backup has
     been checked; files in the way are an error unless ``replace`` (they are then kept beside, as
     ``NAME.before-restore``). A file belongs to whom its folder belongs. ``BackupError``, ``LedgerTooNew``."""
     manifest = read_manifest(backup)
-    targets = [(file, root / PurePosixPath(file.path).relative_to("/")) for file in manifest.files]
+    targets = [(file, _below(root, file)) for file in manifest.files]
     in_the_way = [target for _, target in targets if target.exists()]
     if in_the_way and not replace:
         raise BackupError(
@@ -159,7 +171,10 @@ def _copy(source: Path, copy: Path) -> int | None:
     except FileNotFoundError:
         return None
     # Not read-only: a WAL's side files may have to be made.
-    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(copy)) as there:
+    with (
+        contextlib.closing(sqlite3.connect(source)) as here,
+        contextlib.closing(sqlite3.connect(copy)) as there,
+    ):
         here.execute("PRAGMA busy_timeout=5000")
         here.backup(there)
         there.execute("PRAGMA journal_mode=DELETE")
@@ -207,6 +222,10 @@ def _digest(path: Path) -> str:
 
 
 # ---------------------------------------------------------------- restoring
+
+
+def _below(root: Path, file: Kept) -> Path:
+    return root / PurePosixPath(file.path).relative_to("/")
 
 
 def _manifest(found: dict[str, Any]) -> Manifest:

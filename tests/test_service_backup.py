@@ -15,6 +15,7 @@ from monitor.cli import main
 from monitor.config.layout import layout
 from monitor.model import WallMs
 from monitor.resume import resume
+from monitor.statedir import holding
 from monitor.storage.ledger import Ledger, LedgerTooNew, commit, connect
 from monitor.storage.ledger.records import RunStarted
 from monitor.storage.ledger.schema import STEPS, VERSION
@@ -123,6 +124,39 @@ def test_files_in_the_way_are_kept_beside(tmp_path: Path) -> None:
     restore(target, Path("/"), replace=True)
     assert config.read_text() == CONFIG
     assert (config.parent / "camwatch.toml.before-restore").read_text() == "# spoilt"
+
+
+def test_nothing_is_restored_under_a_daemon_that_runs_wherever_its_folders_are(tmp_path: Path) -> None:
+    config = house(tmp_path / "here")
+    target = make(layout(config), tmp_path / "backups", MADE)
+    before = config.stat()
+
+    def restored() -> tuple[int, str]:
+        done = CliRunner().invoke(main, ["restore", "--replace", str(target)])
+        return done.exit_code, done.output
+
+    with holding(tmp_path / "here" / "state"):
+        status, said = restored()
+        assert status == 1 and "stop it first" in said
+        refused = CliRunner().invoke(main, ["run", "-c", str(runnable(config))])
+        assert refused.exit_code == 1 and "another camwatch is running" in refused.output
+    # The configuration that would be replaced keeps its books elsewhere by now.
+    moved = CONFIG.replace('state_dir = "state"', f'state_dir = "{tmp_path / "elsewhere"}"')
+    config.write_text(moved)
+    with holding(tmp_path / "elsewhere"):
+        status, said = restored()
+        assert status == 1 and "elsewhere" in said
+    assert config.stat().st_ino == before.st_ino
+    status, said = restored()
+    assert status == 0, said
+    assert config.read_text() == CONFIG
+
+
+def runnable(config: Path) -> Path:
+    """The same installation without what the test leaves out: secrets and a sink."""
+    other = config.with_name("runnable.toml")
+    other.write_text(CONFIG.partition("[sink]")[0].replace('include = ["rules.d/*.toml"]\n', ""))
+    return other
 
 
 def test_a_backup_cannot_write_outside_its_root(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from monitor.cli.common import config_option
 from monitor.clock import SystemClock
 from monitor.config import ConfigError
 from monitor.config.layout import layout
-from monitor.control.wire import ControlError, ask
+from monitor.statedir import in_use
 from monitor.storage.ledger import LedgerTooNew
 
 
@@ -68,17 +68,12 @@ def restore(file: Path, root: Path, replace: bool, only_list: bool) -> None:
             for kept in manifest.files:
                 click.echo(f"{kept.size:>12}  {kept.path}")
             return
-        if root == Path("/") and _running():
-            raise click.ClickException("camwatch is running: stop it first (systemctl stop camwatch)")
+        for folder in backups.state_dirs(manifest, root):
+            if in_use(folder):
+                raise click.ClickException(
+                    f"camwatch runs, its books in {folder}: stop it first (systemctl stop camwatch)"
+                )
         written = backups.restore(file, root, replace=replace)
     except (backups.BackupError, LedgerTooNew, OSError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{len(written)} files restored. Put the secrets in place, then: camwatch check")
-
-
-def _running() -> bool:
-    try:
-        ask(Path("/run/camwatch/control.sock"), "status")
-    except ControlError:
-        return False
-    return True

@@ -17,6 +17,7 @@ from monitor.cli.common import ask_daemon, config_option
 from monitor.config import Config, ConfigError, load
 from monitor.control.wire import ControlError
 from monitor.logs import configure_logging
+from monitor.statedir import InUse, holding
 from monitor.storage.ledger import LedgerTooNew
 
 EXIT_CONFIG = 78
@@ -42,11 +43,12 @@ def run(path: Path, standby_of: str) -> None:
     for problem in config.warnings:
         structlog.get_logger(room="config").warning(str(problem))
     try:
-        asyncio.run(serve(config, standby_of))
+        with holding(config.daemon.state_dir):
+            asyncio.run(serve(config, standby_of))
     except LedgerTooNew as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_CONFIG)
-    except (ControlError, PermissionError) as error:
+    except (ControlError, InUse, PermissionError) as error:
         raise click.ClickException(str(error)) from None
     except (sqlite3.Error, OSError) as error:
         raise click.ClickException(f"{config.daemon.state_dir}: {error}") from None
