@@ -1,7 +1,8 @@
 """How far our clock is off: by the kernel's own word, or by asking a time server (SNTP, RFC 5905).
 
 The kernel may only be asked where adjtimex(2) is permitted; a service that is barred from setting the clock
-(``ProtectClock=``) is barred from that too, and asks a server.
+(``ProtectClock=``) is barred from that too. There the mark that systemd-timesyncd leaves at each adjustment
+serves, and where another program keeps the clock a server has to be named.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ctypes
 import secrets
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 _HEAD = 0x23
 """No leap warning, version 4, mode 3 (client)."""
@@ -18,6 +20,9 @@ _PACKET = struct.Struct("!B B b b I I I Q Q Q Q")
 _ERA_S = 2_208_988_800
 """From 1900, where NTP counts from, to 1970."""
 _TIME_ERROR = 5
+_TIMESYNCD = Path("/run/systemd/timesync/synchronized")
+_FORGOTTEN_S = 6 * 3600
+"""timesyncd adjusts the clock every 34 minutes at the longest: after so long it has lost its servers."""
 
 
 class NtpError(Exception):
@@ -77,6 +82,17 @@ class _Timex(ctypes.Structure):
     """The head of ``struct timex`` (linux/timex.h); the kernel writes 208 bytes."""
 
     _fields_ = (("modes", ctypes.c_uint), ("rest", ctypes.c_byte * 252))
+
+
+def synchronised(wall_ms: int, kernel: bool | None, mark: Path = _TIMESYNCD) -> bool | None:
+    """Whether somebody keeps our clock right: by the kernel's word, else by timesyncd's mark; ``None``: not
+    known."""
+    if kernel is not None:
+        return kernel
+    try:
+        return wall_ms / 1000 - mark.stat().st_mtime < _FORGOTTEN_S
+    except OSError:
+        return None
 
 
 def kernel_synchronised() -> bool | None:

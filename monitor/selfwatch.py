@@ -34,8 +34,9 @@ class SelfWatchSettings(Section):
     lag: Duration = 1.0
     """How late the event loop may be."""
     ntp: tuple[str, ...] = ()
-    """Time servers to compare our clock with, every five minutes; empty: the kernel's own word is taken,
-    where the service may ask for it."""
+    """Time servers to compare our clock with, every five minutes. Empty: the kernel's word is taken; where the
+    service may not ask for it (the unit shipped), systemd-timesyncd's. With chrony or ntpd name a server here,
+    it is the only way to know the offset."""
     clock_offset: Duration = 1.0
     """How far our clock may be from that of the time servers."""
 
@@ -54,7 +55,7 @@ class Sample:
     clock_offset_ms: float | None = None
     """By the time servers; ``None``: not known."""
     synchronised: bool | None = None
-    """By the kernel; ``None``: not known."""
+    """By the kernel or the program that keeps its clock; ``None``: not known."""
 
 
 def judge(sample: Sample, limits: SelfWatchSettings) -> Iterator[tuple[str, str]]:
@@ -71,7 +72,7 @@ def judge(sample: Sample, limits: SelfWatchSettings) -> Iterator[tuple[str, str]
         if abs(sample.clock_offset_ms) > limits.clock_offset * 1000:
             yield "ntp", f"{-sample.clock_offset_ms / 1000:+.1f} s against the time server"
     elif sample.synchronised is False:
-        yield "ntp", "the kernel's clock is not synchronised"
+        yield "ntp", "the machine's clock is not synchronised"
 
 
 @dataclass(slots=True)

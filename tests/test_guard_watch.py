@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -133,6 +134,16 @@ async def test_an_answer_that_is_not_to_be_trusted_is_no_time(spoil: str) -> Non
     async with served(spoil) as port:
         with pytest.raises(ntp.NtpError):
             await ntp.offset_ms("127.0.0.1", lambda: 0, port=port)
+
+
+def test_where_the_kernel_may_not_be_asked_timesyncd_is(tmp_path: Path) -> None:
+    mark, hour = tmp_path / "synchronized", 3_600_000
+    assert ntp.synchronised(9 * hour, None, mark) is None  # another program keeps the clock, or none
+    mark.touch()
+    os.utime(mark, (2 * 3600, 2 * 3600))
+    assert ntp.synchronised(3 * hour, None, mark) is True
+    assert ntp.synchronised(9 * hour, None, mark) is False
+    assert ntp.synchronised(9 * hour, True, mark) is True and ntp.synchronised(3 * hour, False, mark) is False
 
 
 def test_the_kernel_is_asked_without_harm() -> None:

@@ -101,7 +101,7 @@ class Guardian:
                 overruns=sum(daemon.schedule.overruns().values()),
                 task_failures=daemon.health.task_failures + daemon.checks.failures,
                 clock_offset_ms=self._offset_ms,
-                synchronised=ntp.kernel_synchronised(),
+                synchronised=ntp.synchronised(now.wall, ntp.kernel_synchronised()),
             )
             found = self._watch.look(seen, daemon.config.daemon.watch, now.mono)
             for name in selfwatch.WATCHED:
