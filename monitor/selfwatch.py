@@ -34,9 +34,9 @@ class SelfWatchSettings(Section):
     lag: Duration = 1.0
     """How late the event loop may be."""
     ntp: tuple[str, ...] = ()
-    """Time servers to compare our clock with, every five minutes. Empty: the kernel's word is taken; where the
-    service may not ask for it (the unit shipped), systemd-timesyncd's. With chrony or ntpd name a server here,
-    it is the only way to know the offset."""
+    """Time servers to compare our clock with, every five minutes. Empty: the kernel's word is taken; where
+    the service may not ask for it (the unit shipped), systemd-timesyncd's. With chrony or ntpd name a server
+    here: it is the only way to know the offset."""
     clock_offset: Duration = 1.0
     """How far our clock may be from that of the time servers."""
 
