@@ -11,6 +11,7 @@ from monitor.alerts.incident import Alert, Fingerprint, Incident
 from monitor.alerts.suppress import Silence
 from monitor.books.read import read_exclusions
 from monitor.model import DeviceId, IncidentId, Severity, State, WallMs
+from monitor.notifiers.evidence import evidence_from
 from monitor.notifiers.notice import Notice, OutboxEntry
 from monitor.pipeline import Past
 from monitor.select import Selector
@@ -88,8 +89,8 @@ def _incidents(db: sqlite3.Connection) -> list[Incident]:
             ack_until=until,
         )
         for row in db.execute(
-            "SELECT rule, key, cause, severity, since, labels, subject, place, device, detail, until"
-            " FROM alert WHERE incident=?",
+            "SELECT rule, key, cause, severity, since, labels, subject, place, device, detail, until,"
+            " evidence FROM alert WHERE incident=?",
             (id_,),
         ):
             incident.add(_alert(row))
@@ -145,8 +146,8 @@ def _silences(db: sqlite3.Connection) -> list[Silence]:
     ]
 
 
-def _alert(row: tuple[str, str, str, int, int, str, str, str, str | None, str, int | None]) -> Alert:
-    rule, key, cause, severity, since, labels, subject, place, device, detail, until = row
+def _alert(row: tuple[str, str, str, int, int, str, str, str, str | None, str, int | None, str]) -> Alert:
+    rule, key, cause, severity, since, labels, subject, place, device, detail, until, evidence = row
     offline = (DeviceId(device),) if device and cause.startswith("device_") else ()
     return Alert(
         fingerprint=Fingerprint(rule, _pairs(key)),
@@ -161,6 +162,7 @@ def _alert(row: tuple[str, str, str, int, int, str, str, str, str | None, str, i
         offline_set=frozenset(offline),
         detail=detail,
         until=WallMs(until) if until is not None else None,
+        evidence=evidence_from(evidence),
     )
 
 

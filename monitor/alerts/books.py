@@ -7,6 +7,7 @@ import json
 from monitor.alerts.incident import Alert, Incident
 from monitor.alerts.suppress import Silence
 from monitor.model import IncidentId
+from monitor.notifiers.evidence import evidence_json
 from monitor.storage.ledger.records import AlertSaved, IncidentSaved, SilenceSaved
 
 
@@ -43,6 +44,7 @@ def alert_record(alert: Alert, incident: IncidentId) -> AlertSaved:
         alert.place,
         alert.device,
         alert.detail,
+        evidence_json(alert.evidence),
     )
 
 

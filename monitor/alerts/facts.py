@@ -10,12 +10,13 @@ from monitor.alerts.incident import Alert, Incident
 from monitor.ladder import DeviceFault
 from monitor.model import Device, DeviceId, Severity, State, WallMs
 from monitor.notifiers.attachment import Attachment
-from monitor.notifiers.notice import DeviceLine, Notice, NoticeKind, RateLine
+from monitor.notifiers.notice import AlsoLine, DeviceLine, Notice, NoticeKind, RateLine
 
 WORST = 10
 """Devices named in a notice; the rest are counted."""
 AREAS = 10
 ATTACHMENTS = 3
+ALSO = 4
 
 
 class ClockReading(Protocol):
@@ -165,7 +166,7 @@ def notice_of(
         affected=len({a.device for a in faulty}),
         rates=tuple(_rate_line(a) for a in rates),
         devices=tuple(_lines(offline, fleet) if offline else _fault_lines(faulty, fleet)),
-        detail=detail or _detail(alerts, lead),
+        detail=detail or ("" if lead.evidence else _detail(alerts, lead)),
         acked_by=incident.acked_by if incident.is_acknowledged(at) else "",
         clock=clock.clock if clock else "",
         used_ms=clock.used_ms if clock else 0,
@@ -173,6 +174,7 @@ def notice_of(
         paused=pause.cause if pause else "",
         paused_until=pause.ends if pause else None,
         evidence=lead.evidence,
+        also=tuple(AlsoLine(a.subject, a.evidence) for a in alerts if a.evidence and a is not lead)[:ALSO],
         attachments=_attachments(alerts) if kind is NoticeKind.OPENED else (),
         remedy=incident.remedy if kind is NoticeKind.RESOLVED else "",
     )

@@ -1,9 +1,12 @@
-"""What a message about a reading rests on: what was seen, what was usual, what is to come."""
+"""What a message about a reading rests on: what was seen, what was usual, allowed, or is to come."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from pydantic import TypeAdapter
 
 
 class Oddity(StrEnum):
@@ -54,4 +57,29 @@ class Foreseen:
     """The same by the slow end of the trend."""
 
 
-Evidence = Odd | Foreseen
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """A reading beyond its limit."""
+
+    metric: str
+    unit: str
+    part: str
+    value: float
+    limit: float
+    above: bool
+    """Beyond is above; else below."""
+
+
+Evidence = Odd | Foreseen | Crossed
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Evidence)
+
+
+def evidence_json(evidence: Evidence | None) -> str:
+    return "" if evidence is None else _JSON.dump_json(evidence).decode()
+
+
+def evidence_from(text: str) -> Evidence | None:
+    """``ValueError`` for what is no evidence."""
+    found: Evidence | None = _JSON.validate_json(text) if text else None
+    return found

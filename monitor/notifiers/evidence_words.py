@@ -5,29 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.notifiers.clean import clean
-from monitor.notifiers.evidence import Evidence, Odd, Oddity
+from monitor.notifiers.evidence import Crossed, Evidence, Odd, Oddity
+from monitor.notifiers.metric_words import METRICS, STATES
 from monitor.words import N_, Words
 
 _NAME = 40
-_METRICS = {
-    "ping.average_response_ms": N_("round trip"),
-    "ping.maximum_response_ms": N_("longest round trip"),
-    "ping.percent_packet_loss": N_("packet loss"),
-    "rtsp.bit_rate_bps": N_("video bit rate"),
-    "rtsp.frame_rate": N_("frame rate"),
-    "rtsp.packet_loss_percent": N_("video packet loss"),
-    "rtsp.first_key_frame_ms": N_("time to the first picture"),
-    "onvif.clock_drift_s": N_("clock drift"),
-    "interface.in_bps": N_("traffic received"),
-    "interface.out_bps": N_("traffic sent"),
-    "cpu.used_percent": N_("processor load"),
-    "mem.used_percent": N_("memory in use"),
-    "temperature.celsius": N_("temperature"),
-    "poe.used_watts": N_("PoE power"),
-    "disk.used_percent": N_("disk in use"),
-    "recorder_disk.used_percent": N_("disk in use"),
-    "x509_cert.expiry": N_("time until the certificate expires"),
-}
 _ODDITIES = {
     Oddity.HIGHEST: N_("further above its usual level than at any time in the last {days} days"),
     Oddity.LOWEST: N_("further below its usual level than at any time in the last {days} days"),
@@ -41,7 +23,9 @@ _SCALED = frozenset({"bit/s", "B/s", "B", "byte"})
 
 
 def evidence_words(w: Words, evidence: Evidence) -> Iterator[str]:
-    """One line, or two."""
+    """One line, or two; none where the headline says it all (``evidence_brief``)."""
+    if isinstance(evidence, Crossed):
+        return
     unit, name = evidence.unit, _what(w, evidence)
     value = number(evidence.value, unit)
     if not isinstance(evidence, Odd):
@@ -59,7 +43,9 @@ def evidence_words(w: Words, evidence: Evidence) -> Iterator[str]:
 
 
 def evidence_brief(w: Words, evidence: Evidence) -> str:
-    """For a short message."""
+    """In a few words."""
+    if isinstance(evidence, Crossed):
+        return _crossed(w, evidence)
     name, value = _what(w, evidence), number(evidence.value, evidence.unit)
     if isinstance(evidence, Odd):
         low, high = number(evidence.low, evidence.unit), number(evidence.high, evidence.unit)
@@ -68,8 +54,31 @@ def evidence_brief(w: Words, evidence: Evidence) -> str:
     return w.text("{name} reaches {limit}: {day}", name=name, limit=limit, day=evidence.likely)
 
 
+def evidence_over(w: Words, evidence: Evidence) -> str:
+    """That a limit is kept again, or a bad state is over; empty where nothing more is to be said."""
+    if not isinstance(evidence, Crossed):
+        return ""
+    if (state := STATES.get(evidence.metric)) is not None:
+        return _of_part(w.text(state.good), evidence.part)
+    return w.text("{name} is back to normal", name=_what(w, evidence))
+
+
+def _crossed(w: Words, evidence: Crossed) -> str:
+    if (state := STATES.get(evidence.metric)) is not None:
+        return _of_part(w.text(state.bad), evidence.part)
+    name, value = _what(w, evidence), number(evidence.value, evidence.unit)
+    limit = number(evidence.limit, evidence.unit)
+    if evidence.above:
+        return w.text("{name} {value}, above {limit}", name=name, value=value, limit=limit)
+    return w.text("{name} {value}, below {limit}", name=name, value=value, limit=limit)
+
+
+def _of_part(text: str, part: str) -> str:
+    return f"{clean(part, _NAME)} {text}" if part else text
+
+
 def _what(w: Words, evidence: Evidence) -> str:
-    known = _METRICS.get(evidence.metric)
+    known = METRICS.get(evidence.metric)
     name = w.text(known) if known else clean(evidence.metric, _NAME)
     return f"{name} {clean(evidence.part, _NAME)}" if evidence.part else name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.model import Reason, Severity
 from monitor.notifiers.clean import clean
-from monitor.notifiers.evidence_words import evidence_brief
+from monitor.notifiers.evidence_words import evidence_brief, evidence_over
 from monitor.notifiers.notice import Notice, NoticeKind, RateLine
 from monitor.words import N_, Words
 
@@ -168,10 +168,12 @@ def headline(words: Words, notice: Notice) -> str:
             rate=percent(rate),
             threshold=limit(rate),
         )
+    if notice.evidence is not None:
+        told = evidence_over(words, notice.evidence) if over else evidence_brief(words, notice.evidence)
+        if told:
+            return words.text("{subject}: {told}", subject=subject, told=told)
     if notice.cause == "threshold" and notice.detail and not over:
         return f"{subject} {clean(notice.detail, DETAIL)}"
-    if notice.evidence is not None and not over:
-        return f"{subject}: {evidence_brief(words, notice.evidence)}"
     if notice.cause == "device_down" and notice.offline > 1 and not over:
         return words.many(
             "{subject} is offline, {n} device affected",

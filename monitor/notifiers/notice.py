@@ -58,6 +58,14 @@ class RateLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AlsoLine:
+    """Another reading of the incident."""
+
+    subject: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     kind: NoticeKind
     severity: Severity
@@ -97,6 +105,8 @@ class Notice:
     """Why the contract's clocks stand still now: ``weather`` or ``power_cut``; empty when they run."""
     paused_until: WallMs | None = None
     evidence: Evidence | None = None
+    also: tuple[AlsoLine, ...] = ()
+    """What else of the same incident is beyond its limit."""
     """For alerts over readings: what was seen, what was usual or is to come."""
     attachments: tuple[Attachment, ...] = ()
     """Files that go with it (see ``attachment``)."""

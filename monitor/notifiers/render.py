@@ -11,7 +11,7 @@ from datetime import tzinfo
 
 from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.clean import clean, cut
-from monitor.notifiers.evidence_words import evidence_words
+from monitor.notifiers.evidence_words import evidence_brief, evidence_words
 from monitor.notifiers.headline import (
     DETAIL,
     NAME,
@@ -113,7 +113,11 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
     yield from _counts(w, notice, form)
     if notice.evidence is not None and notice.kind is not NoticeKind.RESOLVED:
         yield from evidence_words(w, notice.evidence)
-    elif notice.detail and not (notice.cause == "threshold" and notice.kind is not NoticeKind.RESOLVED):
+        for line in notice.also:
+            name = clean(line.subject, NAME)
+            yield "· " + w.text("{subject}: {told}", subject=name, told=evidence_brief(w, line.evidence))
+    in_headline = notice.cause == "threshold" and notice.evidence is None
+    if notice.detail and not (in_headline and notice.kind is not NoticeKind.RESOLVED):
         yield w.text("Detail: {detail}", detail=clean(notice.detail, DETAIL))
     if remedy := _REMEDIES.get(notice.remedy):
         yield w.text(remedy)

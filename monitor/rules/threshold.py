@@ -8,14 +8,16 @@ so that it is told once and ended once. ``metric`` with ``above`` or ``below`` c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from monitor.model import DeviceId, Instant, Reading, State, WallMs
+from monitor.notifiers.evidence import Crossed
 from monitor.rules.base import Fleet, RuleSettings, Signal
 from monitor.rules.hold import Step
-from monitor.rules.series import Key, SeriesRule, part_of
+from monitor.rules.series import Key, SeriesRule, part_of, unit_of
 from monitor.select import DeviceSelector
 from monitor.states import Changes
 
@@ -66,6 +68,8 @@ class ThresholdRule(SeriesRule):
         self._review: Fleet | None = None
         """After a reload: the fleet whose states are still to be looked at."""
         self._flapping: set[DeviceId] = set()
+        self._values: dict[Key, float] = {}
+        """Of the series that are beyond the limit: the last reading."""
         self._calm: set[DeviceId] = set()
         """Flapping devices that have left the state: their alert waits for the end of the flapping."""
 
@@ -114,8 +118,12 @@ class ThresholdRule(SeriesRule):
         if limit is None:
             return ()
         beyond = value > limit if settings.above is not None else value < limit
-        if not beyond and key not in self._holds:
-            return ()
+        if beyond:
+            self._values[key] = value
+        else:
+            self._values.pop(key, None)
+            if key not in self._holds:
+                return ()
         return self._set(key, beyond, at, now, f"{value:g}")
 
     @property
@@ -140,6 +148,24 @@ class ThresholdRule(SeriesRule):
         step = self._holds.set(key, holds, since, now)
         if step in (Step.FIRED, Step.ENDED):
             yield self._signal(key, since, firing=step is Step.FIRED, detail=detail)
+
+    def _signal(self, key: Key, since: WallMs, *, firing: bool, detail: str = "") -> Signal:
+        settings, value = self.settings, self._values.get(key)
+        signal = super()._signal(key, since, firing=firing, detail=detail)
+        if not firing or value is None:
+            return signal
+        above = settings.above is not None
+        limit = settings.above if settings.above is not None else settings.below
+        if limit is None:
+            return signal
+        metric = settings.metric
+        return replace(
+            signal, evidence=Crossed(metric, unit_of(metric), part_of(key[1]), value, limit, above)
+        )
+
+    def _end(self, key: Key) -> Iterator[Signal]:
+        yield from super()._end(key)
+        self._values.pop(key, None)
 
     @property
     def _cause(self) -> str:

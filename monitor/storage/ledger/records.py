@@ -140,11 +140,14 @@ class AlertSaved:
     place: str
     device: DeviceId | None
     detail: str
+    evidence: str = ""
+    """JSON of what its message rests on."""
 
     sql = (
         "INSERT INTO alert (incident, rule, key, since, until, cause, severity, labels, subject, place,"
-        " device, detail) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (incident, rule, key) DO UPDATE SET"
-        " until=excluded.until, severity=excluded.severity, detail=excluded.detail"
+        " device, detail, evidence) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (incident, rule, key) DO UPDATE SET until=excluded.until,"
+        " severity=excluded.severity, detail=excluded.detail"
     )
 
     def values(self) -> tuple[Any, ...]:
@@ -161,6 +164,7 @@ class AlertSaved:
             self.place,
             self.device,
             self.detail,
+            self.evidence,
         )
 
 

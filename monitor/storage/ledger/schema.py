@@ -113,6 +113,9 @@ STEPS = (
     ) WITHOUT ROWID;
     CREATE INDEX incident_resolved ON incident (resolved);
     """,
+    """
+    ALTER TABLE alert ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 VERSION = len(STEPS)
