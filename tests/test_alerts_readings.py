@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from monitor.model import DeviceId, Reading, Reason, Result
+from monitor.notifiers.metric_words import METRICS, STATES
 from monitor.notifiers.notice import NoticeKind
 from monitor.notifiers.render import Rendered, render
 from monitor.notifiers.schemes import Form
@@ -97,3 +100,12 @@ def test_an_escalation_after_a_restart_still_says_what_is_wrong():
     assert world.sent[-1].notice.kind is NoticeKind.ESCALATED
     assert "Switch 0.0：Fan 2 风扇故障" in text.title
     assert "详情：尚未响应" in text.body.splitlines()
+
+
+def test_every_metric_of_the_rules_we_ship_has_words():
+    shipped = set()
+    for path in (Path(__file__).parents[1] / "etc" / "rules.d").glob("*.toml"):
+        rules = tomllib.loads(path.read_text("utf-8")).get("rule", ())
+        shipped |= {rule["metric"] for rule in rules if "metric" in rule}
+    assert len(shipped) > 20
+    assert not shipped - METRICS.keys() - STATES.keys()

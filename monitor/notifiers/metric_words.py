@@ -57,4 +57,5 @@ STATES = {
     "ups.battery_low": State(N_("battery nearly empty"), N_("battery is charged again")),
     "ups.battery_replace": State(N_("battery must be replaced"), N_("battery is good again")),
     "trap.alarm": State(N_("sends an alarm"), N_("alarm is over")),
+    "trap.over_limit": State(N_("sends too many notifications"), N_("sends fewer notifications again")),
 }
