@@ -19,6 +19,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.audit
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 long: $(VENV)/.dev
