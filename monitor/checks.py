@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from monitor.collectors import collector_class
 from monitor.collectors.base import CheckSettings, Collector, Env, KnowsDevices
 from monitor.collectors.credentials import Account, HasAccounts
+from monitor.key_event import KeyEvent, paces
 from monitor.model import Device, DeviceId, Reason, Result, Target
 from monitor.resolve import Resolver
 from monitor.schedule import Round, Schedule
@@ -63,8 +64,10 @@ class Checks:
         settings: Mapping[str, CheckSettings],
         devices: Mapping[DeviceId, Device],
         fresh: Mapping[str, Collector],
+        events: Sequence[KeyEvent] = (),
     ) -> list[Collector]:
-        """Go on with these, at once; answers with the collectors that are to be stopped now."""
+        """Go on with these, at once; answers with the collectors that are to be stopped now. ``events`` are
+        those in force."""
         self._devices, self._settings = devices, settings
         replaced = [
             self._collectors.pop(name)
@@ -76,10 +79,7 @@ class Checks:
             if isinstance(collector, KnowsDevices):
                 collector.devices_changed(devices)
         self._schedule.load(
-            {
-                name: (section.interval, [d.id for d in devices.values() if name in d.checks])
-                for name, section in settings.items()
-            },
+            paces({name: s.interval for name, s in settings.items()}, devices.values(), events),
             self._env.clock.now(),
         )
         return replaced
@@ -94,11 +94,11 @@ class Checks:
     async def _carry_out(self, round_: Round) -> None:
         started = asyncio.get_running_loop().time()
         try:
-            collector, settings = self._collectors[round_.check], self._settings[round_.check]
+            collector = self._collectors[round_.check]
             targets, unresolved = self._targets(round_)
             if unresolved:
                 self._deliver(unresolved)
-            length = settings.interval if round_.slot is not None else _QUICK_ROUND_S
+            length = _QUICK_ROUND_S if round_.interval_s is None else round_.interval_s
             async for results in collector.collect(targets, started + length):
                 self._deliver(results)
         except Exception:
@@ -106,7 +106,7 @@ class Checks:
         finally:
             self._schedule.done(round_)
             if round_.slot is not None:
-                self._took.setdefault(round_.check, deque(maxlen=_ROUNDS_KEPT)).append(
+                self._took.setdefault(round_.part, deque(maxlen=_ROUNDS_KEPT)).append(
                     asyncio.get_running_loop().time() - started
                 )
 

@@ -37,13 +37,14 @@ from monitor.export import Exporter
 from monitor.forecaster import Forecaster
 from monitor.guard.guardian import Guardian
 from monitor.healer import Healer
+from monitor.keyguard import KeyGuard
 from monitor.lapse import LIMIT_MS, Presence
 from monitor.learned import Learned
 from monitor.links import Links
 from monitor.model import DeviceId, Instant, Result, Target, WallMs
 from monitor.notifiers.notice import OutboxEntry
 from monitor.paperwork import Paperwork
-from monitor.pipeline import Pipeline, Plan, Step
+from monitor.pipeline import Pipeline, Step
 from monitor.points import incident_point
 from monitor.resolve import Resolver
 from monitor.resume import Saved, resume
@@ -110,7 +111,8 @@ class Daemon:
         now = clock.now()
         self._eyes: Collector | None = None
         self.uplink = self._new_uplink(config)
-        self.pipeline = Pipeline(_plan(config), self.uplink, saved.past, now)
+        self.keyguard = KeyGuard(self)
+        self.pipeline = Pipeline(self.keyguard.plan(), self.uplink, saved.past, now)
         self.schedule = Schedule()
         self.resolver = Resolver(clock)
         self.checks = Checks(Env(clock, rng), self.resolver, self.schedule, self._on_results)
@@ -166,6 +168,7 @@ class Daemon:
                 asyncio.create_task(self._keep(AccountWatch(self).run), name="accounts"),
                 asyncio.create_task(self._keep(Healer(self).run), name="remedies"),
                 asyncio.create_task(self._keep(Paperwork(self).run), name="paperwork"),
+                asyncio.create_task(self._keep(self.keyguard.run), name="keyguard"),
                 asyncio.create_task(self.attendant.run(), name="attend"),
             ]
             await self._stopping.wait()
@@ -198,7 +201,7 @@ class Daemon:
         self._eyes = await open_eyes(Env(self.clock, self.rng))
         self.uplink.has_references = bool(self._references) and self._eyes is not None
         fresh = await self.checks.prepare(config.checks)
-        self.checks.configure(config.checks, config.inventory.devices, fresh)
+        self.checks.configure(config.checks, config.inventory.devices, fresh, self.keyguard.events)
         self._watch_sight()
         self.traps.configure(await self.traps.prepare(config.traps), config.inventory.devices)
         self.traps.take_up()
@@ -394,8 +397,8 @@ class Daemon:
         self._renew_uplink(old, config)
         self.sink.schema_changed(config.schema)
         self.sink.devices_changed(after)
-        self.carry(self.pipeline.reload(_plan(config), self.uplink, self.clock.now()))
-        replaced = self.checks.configure(config.checks, after, fresh)
+        self.carry(self.pipeline.reload(self.keyguard.plan(), self.uplink, self.clock.now()))
+        replaced = self.checks.configure(config.checks, after, fresh, self.keyguard.events)
         self._watch_sight()
         self.traps.configure(receiver, after)
         for collector in replaced:
@@ -428,12 +431,3 @@ def _only_by_restart(old: Config, new: Config) -> list[str]:
         if getattr(before, name) != getattr(after, name)
     ]
     return changed + (["sink"] if old.sink != new.sink else [])
-
-
-def _plan(config: Config) -> Plan:
-    return Plan(
-        config.inventory.devices,
-        config.states,
-        config.rules,
-        config.policy,
-    )

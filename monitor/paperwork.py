@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from monitor.books.period import Length
+from monitor.books.settings import Terms
 from monitor.model import DeviceId, MonoMs, Severity, WallMs
 from monitor.notifiers.attachment import Attachment, AttachmentError
 from monitor.notifiers.notice import Notice, NoticeKind
@@ -35,6 +37,8 @@ log = structlog.get_logger(room="paperwork")
 
 _EVERY_S = 20.0
 _PATIENCE_S = 900.0
+_SETTLE_S = 60
+"""After a key event: until everything that belongs to it is in the books."""
 _AGAIN_MS = 600_000
 """After a failure: when it is tried again."""
 
@@ -56,8 +60,11 @@ class Paper:
     folder: Path
     receivers: tuple[str, ...]
     language: Language
+    terms: Terms
     stamp: str = ""
     devices: frozenset[DeviceId] | None = None
+    title: str = ""
+    """What people call it; by default its name."""
 
 
 class Paperwork:
@@ -97,7 +104,33 @@ class Paperwork:
                     report.folder or config.daemon.state_dir / "reports",
                     report.receivers,
                     report.language or config.daemon.language,
+                    config.terms,
                 )
+
+        for event in config.key_events:
+            settings = event.settings
+            name, end = f"key_event:{settings.name}", settings.end_ms // 1000
+            over = end + _SETTLE_S <= now and self._again.get(name, mono) <= mono
+            if not settings.reports or not over or name in made:
+                continue
+            contract = config.contract
+            if settings.online_rate is not None:
+                contract = contract.model_copy(update={"online_rate": settings.online_rate})
+            yield Paper(
+                name,
+                settings.begin_ms // 1000,
+                end,
+                None,
+                settings.reports,
+                settings.formats,
+                settings.folder or config.daemon.state_dir / "reports",
+                settings.receivers,
+                config.daemon.language,
+                Terms(contract, config.terms.levels),
+                re.sub(r"[^\w.-]+", "_", settings.name),
+                frozenset(d.id for d in config.inventory.devices.values() if event.covers(d)),
+                settings.name,
+            )
 
     async def make(self, paper: Paper) -> None:
         """Make, book and send it; a failure is told as a trouble of our own, and tried again."""
@@ -125,7 +158,7 @@ class Paperwork:
         now = daemon.clock.now()
         span = f"{_day(daemon, paper.since)} – {_day(daemon, paper.until - 1)}"
         notice = Notice(
-            NoticeKind.REPORT, Severity.INFO, "report", f"{paper.name} {span}", now.wall,
+            NoticeKind.REPORT, Severity.INFO, "report", f"{paper.title or paper.name} {span}", now.wall,
             detail=str(paper.folder), attachments=attachments,
         )  # fmt: skip
         step = daemon.pipeline.by_hand(
@@ -153,7 +186,7 @@ class Paperwork:
         job = worker.Job(
             daemon.ledger.path, config.daemon.timezone, paper.language, daemon.clock.now().wall // 1000,
             paper.since, paper.until, paper.length, paper.kinds, paper.formats, paper.folder,
-            config.contract, config.terms.levels, paper.stamp, paper.devices,
+            paper.terms.contract, paper.terms.levels, paper.stamp, paper.devices,
         )  # fmt: skip
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(

@@ -32,6 +32,7 @@ from monitor.config.wording import duration_text
 from monitor.health.settings import HealthSettings
 from monitor.inventory.columns import KIND_WORDS, SYNONYMS
 from monitor.inventory.inline import DeviceSettings, SiteSettings
+from monitor.key_event import KeyEventSettings
 from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings, ReceiverSettings
 from monitor.remedies import RemedySettings
@@ -139,6 +140,7 @@ def _parts() -> Iterator[str]:
     yield from _section("[contract]", ContractSettings)
     yield from _section("[remedies]", RemedySettings)
     yield from _section("[[report]]", ReportSettings)
+    yield from _section("[[key_event]]", KeyEventSettings)
 
 
 def _kind_words() -> str:
@@ -223,6 +225,7 @@ _NAMES = {
     date: "date",
     datetime: "date and time",
     time: "time of day",
+    Any: "values",
 }
 
 

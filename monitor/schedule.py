@@ -26,6 +26,10 @@ class Round:
     check: str
     devices: Sequence[DeviceId]
     slot: int | None
+    part: str = ""
+    """Of the check, for devices at a pace of their own: ``icmp@2s``."""
+    interval_s: float | None = None
+    """How long until their next turn; ``None`` for re-probes."""
 
 
 @dataclass(slots=True)
@@ -56,7 +60,8 @@ class Schedule:
         self._soon = _Soon()
 
     def load(self, checks: Mapping[str, tuple[float, Iterable[DeviceId]]], now: Instant) -> None:
-        """Interval in seconds and devices of each check. At first every quick check (up to a minute) goes
+        """Interval in seconds and devices of each check; the devices of a check that have a pace of their own
+        stand under a part of it (``icmp@2s``). At first every quick check (up to a minute) goes
         through its devices within two seconds; later loads keep the pace."""
         old, self._checks = self._checks, {}
         for name, (interval_s, devices) in checks.items():
@@ -94,7 +99,9 @@ class Schedule:
                     check.overruns += 1
                     continue
                 slot.busy = True
-                rounds.append(Round(name, slot.devices, index))
+                rounds.append(
+                    Round(name.partition("@")[0], slot.devices, index, name, check.interval_ms / 1000)
+                )
         rounds.extend(self._rounds_soon(now))
         return rounds
 
@@ -119,7 +126,7 @@ class Schedule:
 
     def done(self, round_: Round) -> None:
         """The round has been carried out."""
-        check = self._checks.get(round_.check)
+        check = self._checks.get(round_.part or round_.check)
         if round_.slot is not None and check is not None and round_.slot < len(check.slots):
             check.slots[round_.slot].busy = False
 

@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
-from typing import Any
+from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -72,10 +72,17 @@ class Selector:
     def selects(self, device: Device) -> bool:
         return self.matches(labels_of(device))
 
+    def both(self, other: Selector) -> Self:
+        """What both select."""
+        found = type(self)()
+        found.source = {**self.source, "and": other.source} if self.source else dict(other.source)
+        found._tests = [*self._tests, *other._tests]
+        return found
+
     @property
     def labels(self) -> Iterable[str]:
         """The labels it looks at."""
-        return self.source.keys()
+        return [label for label, _ in self._tests]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Selector) and other.source == self.source

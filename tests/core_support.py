@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from monitor.alerts.roster import RosterSettings
 from monitor.alerts.routes import RouteSettings
 from monitor.alerts.service import LevelSettings
 from monitor.alerts.suppress import InhibitSettings
+from monitor.key_event import KeyEvent
 from monitor.model import Device, IncidentId
 from monitor.notifiers.notice import NoticeKind
 from monitor.rules.base import RuleSettings
@@ -63,6 +65,7 @@ def town(
     devices: list[Device] | None = None,
     wall: int = 1_800_000_000_000,
     skip_calm: bool = False,
+    key_events: Sequence[KeyEvent] = (),
 ) -> World:
     """A town where everything is up and has been measured."""
     settings = WorldSettings(
@@ -70,6 +73,7 @@ def town(
         policy=policy or Policy(routes or [route()], {"oncall": ["sms", "wecom"], "boss": ["boss-sms"]}),
         tick_ms=tick_ms,
         skip_calm=skip_calm,
+        key_events=key_events,
         states=states or StateSettings.model_validate({"boot_grace": "20s"}),
     )
     world = World(devices or small_town(cameras=cameras), settings, wall)

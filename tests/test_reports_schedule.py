@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -132,10 +132,21 @@ async def test_the_daemon_makes_a_report_once_over_restarts_and_sends_it(tmp_pat
         reports = ["ledger"]
         formats = ["html"]
         receivers = ["boss"]
+        [[key_event]]
+        name = "马拉松 2026/11"
+        select = {{ area = "east" }}
+        begin = {datetime.fromtimestamp(time.time() - 90_000, UTC).isoformat(timespec="seconds")}
+        end = {datetime.fromtimestamp(time.time() - 9000, UTC).isoformat(timespec="seconds")}
+        online_rate = 99.5
+        reports = ["statement"]
+        formats = ["html"]
+        receivers = ["boss"]
         [channel.mail]
         url = "webhook://127.0.0.1:9/"
         [receiver.boss]
         channels = ["mail"]
+        [[route]]
+        receiver = "boss"
         """,
     )
     house.ledger.parent.mkdir(mode=0o700)
@@ -149,14 +160,16 @@ async def test_the_daemon_makes_a_report_once_over_restarts_and_sends_it(tmp_pat
     made = "SELECT name, files FROM report_made"
     for _ in range(2):
         async with house.running():
-            await house.until(lambda _: bool(rows(house, made)))
+            await house.until(lambda _: len(rows(house, made)) == 2)
             assert await house.stop() == 0
-    ((name, files),) = rows(house, made)
-    (path,) = map(Path, json.loads(files))
-    assert name == "日报" and "运维工作台账" in path.read_text()
-    ((kind, text),) = rows(house, "SELECT kind, notice FROM outbox")
-    assert kind == NoticeKind.REPORT.value
-    (attachment,) = Notice.from_json(text).attachments
+    (guard, daily) = rows(house, made)
+    (paper,), (path,) = (map(Path, json.loads(files)) for _, files in (guard, daily))
+    assert guard[0] == "key_event:马拉松 2026/11" and paper.name == "camwatch-statement-马拉松_2026_11.html"
+    assert "99.50%" in paper.read_text(), "what the event asks for"
+    assert daily[0] == "日报" and "运维工作台账" in path.read_text()
+    sent = rows(house, "SELECT kind, notice FROM outbox ORDER BY id")
+    assert [kind for kind, _ in sent] == [NoticeKind.REPORT.value] * 2
+    (attachment,) = Notice.from_json(sent[0][1]).attachments
     assert attachment.name == path.name
     assert (tmp_path / "state" / "attachments" / attachment.digest).read_bytes() == path.read_bytes()
 

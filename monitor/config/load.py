@@ -13,13 +13,14 @@ from monitor.alerts.service import LevelSettings
 from monitor.books.service import Deadlines
 from monitor.books.settings import ContractSettings, Terms
 from monitor.collectors.base import CheckSettings
-from monitor.config import references, sections, snmp
+from monitor.config import key_events, references, sections, snmp
 from monitor.config.alerting import check_alerting, read_alerting
 from monitor.config.daemon import DaemonSettings, KindSettings
-from monitor.config.files import Entry, read_sources
+from monitor.config.files import read_sources
 from monitor.config.fleet import read_inventory
 from monitor.health.settings import HealthSettings
 from monitor.inventory import Inventory
+from monitor.key_event import KeyEvent
 from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings
 from monitor.problems import ConfigError, Findings, Place, Problem
@@ -59,6 +60,7 @@ class Config:
     """What the sink writes, with all that profiles of the user's own add."""
     remedies: RemedySettings
     reports: tuple[ReportSettings, ...] = ()
+    key_events: tuple[KeyEvent, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     @property
@@ -112,6 +114,7 @@ def read(path: Path | str) -> Reading:
     contract = sections.single("contract", ContractSettings, sources, findings)
     remedies = sections.single("remedies", RemedySettings, sources, findings)
     reports = sections.listed("report", ReportSettings, sources, findings)
+    events = key_events.read(sources, rules, findings)
     references.check_secrets(
         [
             *((channel_entries[name].place, channel) for name, channel in channels.items()),
@@ -128,7 +131,12 @@ def read(path: Path | str) -> Reading:
         for entry in sources.tables("remedies"):
             references.check_remedies(entry.place, remedies, rules, checks, inventory, findings)
         references.check_reports(reports, findings)
-        check_alerting(alerting, rules, channel_entries, _receivers_of(reports), findings)
+        intervals = {name: check.interval for name, check in used.items()}
+        key_events.check(events, intervals, inventory, findings)
+        also = [(entry.place.at("receivers"), report.receivers) for entry, report in reports]
+        also += key_events.receivers(events)
+        heard = [*rules, *key_events.rules(events)]
+        check_alerting(alerting, heard, channel_entries, also, findings)
     problems = tuple(findings.problems)
     placed = {name: (channel_entries[name].place, channel) for name, channel in channels.items()}
     if findings.errors:
@@ -151,6 +159,7 @@ def read(path: Path | str) -> Reading:
         schema=profiles.schema,
         remedies=remedies,
         reports=tuple(report for _, report in reports),
+        key_events=tuple(event for _, event in events),
         warnings=problems,
     )
     return Reading(problems, placed, config)
@@ -180,7 +189,3 @@ def contract_terms(path: Path | str) -> Terms:
 def terms_of(contract: ContractSettings, levels: Iterable[LevelSettings]) -> Terms:
     """What reports measure against."""
     return Terms(contract, {x.name: Deadlines(int(x.respond), int(x.repair)) for x in levels})
-
-
-def _receivers_of(reports: Iterable[tuple[Entry, ReportSettings]]) -> list[tuple[Place, tuple[str, ...]]]:
-    return [(entry.place.at("receivers"), report.receivers) for entry, report in reports]

@@ -23,7 +23,7 @@ S = TypeVar("S", bound=Section)
 SECTIONS = (
     "include", "daemon", "states", "checks", "kind", "inventory", "site", "device",
     "rule", "route", "receiver", "channel", "roster", "level", "inhibit", "maintenance", "storm", "sink",
-    "health", "contract", "traps", "remedies", "report",
+    "health", "contract", "traps", "remedies", "report", "key_event",
 )  # fmt: skip
 """What may stand at the top of a file."""
 
@@ -113,7 +113,7 @@ def rules(sources: Sources, findings: Findings) -> list[tuple[Entry, RuleSetting
     found = []
     seen: dict[str, Entry] = {}
     for entry in sources.listed("rule", findings):
-        rule = _rule(entry, findings)
+        rule = a_rule(entry, findings)
         name = entry.value.get("name") if isinstance(entry.value, dict) else None
         if isinstance(name, str) and seen.setdefault(name, entry) is not entry:
             findings.error(
@@ -126,7 +126,8 @@ def rules(sources: Sources, findings: Findings) -> list[tuple[Entry, RuleSetting
     return found
 
 
-def _rule(entry: Entry, findings: Findings) -> RuleSettings | None:
+def a_rule(entry: Entry, findings: Findings) -> RuleSettings | None:
+    """One rule by the settings class of its ``type``, or ``None``."""
     value = entry.value
     if not isinstance(value, dict):
         findings.error(entry.place, f"found {describe(value)}", "write [[rule]]")

@@ -17,6 +17,7 @@ from itertools import count
 from monitor.alerts.desk import Desk
 from monitor.alerts.policy import Policy
 from monitor.clock import ManualClock
+from monitor.key_event import KeyEvent, guarded, in_force, paces
 from monitor.model import Device, DeviceId, Instant, Kind, Reason, Result, State
 from monitor.notifiers.notice import OutboxEntry
 from monitor.pipeline import Pipeline, Plan, Step
@@ -42,6 +43,7 @@ class WorldSettings:
     uplink: UplinkSettings = field(default_factory=UplinkSettings)
     interval_s: float = 10.0
     tick_ms: int = 250
+    key_events: Sequence[KeyEvent] = ()
     skip_calm: bool = False
     """Jump over the time in which every probe would only say again what is known, and nothing is due: for
     replays of months. Devices whose truth has changed or that are in doubt are probed as ever."""
@@ -81,11 +83,11 @@ class World:
         self._queue = {}
         self.uplink = Uplink(self.settings.uplink, has_references=True)
         self.schedule = Schedule()
+        self.pipeline = Pipeline(self._plan(), self.uplink, saved.past, now)
         self._load(now)
         self._flight: list[tuple[int, int, Result]] = []
         self._number = count()
         self._next_reference = self._next_alive = int(now.mono)
-        self.pipeline = Pipeline(self._plan(), self.uplink, saved.past, now)
         self._carry(self.pipeline.begin())
         self._hot, self._wanted = set(self.devices), None
         for entry in saved.pending:
@@ -93,11 +95,13 @@ class World:
 
     def _plan(self) -> Plan:
         s = self.settings
-        return Plan(self.devices, s.states, s.rules, s.policy)
+        self.events = in_force(s.key_events, self.clock.now().wall)
+        return guarded(Plan(self.devices, s.states, s.rules, s.policy), self.events)
 
     def _load(self, now: Instant) -> None:
-        self.schedule.load({"icmp": (self.settings.interval_s, list(self.devices))}, now)
-        self._slots: dict[int, frozenset[DeviceId]] = {}
+        loads = paces({"icmp": self.settings.interval_s}, self.devices.values(), self.events)
+        self.schedule.load(loads, now)
+        self._slots: dict[tuple[str, int], frozenset[DeviceId]] = {}
 
     # ---------------------------------------------------------------- what happens to it
 
@@ -160,6 +164,8 @@ class World:
             return 0
         now = self.clock.now()
         until = self.pipeline.idle_until(now)
+        edges = [edge for e in self.settings.key_events for edge in (e.settings.begin_ms, e.settings.end_ms)]
+        at_most = min([at_most, *(edge - now.wall for edge in edges if edge > now.wall)])
         return at_most if until is None else min(at_most, max(0, until - now.mono))
 
     def _skip(self, now: Instant) -> None:
@@ -198,6 +204,8 @@ class World:
     # ---------------------------------------------------------------- the machinery
 
     def _tick(self, now: Instant) -> None:
+        if in_force(self.settings.key_events, now.wall) != self.events:
+            self.reload()
         for round_ in self.schedule.due(now):
             for id_ in self._worth_probing(round_):
                 self._probe(id_, now)
@@ -221,9 +229,9 @@ class World:
     def _worth_probing(self, round_: Round) -> Iterable[DeviceId]:
         if round_.slot is None or not self.settings.skip_calm:
             return round_.devices
-        slot = self._slots.get(round_.slot)
+        slot = self._slots.get((round_.part, round_.slot))
         if slot is None:
-            slot = self._slots[round_.slot] = frozenset(round_.devices)
+            slot = self._slots[round_.part, round_.slot] = frozenset(round_.devices)
         if self._wanted is None:
             # A verdict about a device waits for an answer of its parents: they are probed as well.
             self._wanted = self._hot | {p for id_ in self._hot for p in self.devices[id_].parents}
