@@ -15,6 +15,7 @@ import json
 import sys
 import tempfile
 import time
+from datetime import UTC
 from pathlib import Path
 from statistics import median
 
@@ -22,7 +23,8 @@ import numpy as np
 
 from monitor.rules.baseline import layout, scalar
 from monitor.rules.baseline.bank import Bank
-from monitor.rules.baseline.learner import RECENT
+from monitor.rules.baseline.calendar import LocalCalendar
+from monitor.rules.baseline.learner import RECENT, Learner
 from monitor.rules.baseline.snapshot import Snapshot, load, save
 
 START, STEP = 1_767_571_200, 300
@@ -61,7 +63,9 @@ def _load(bank: Bank) -> float:
         keys = [f"camera-{i}\x1fifIndex\x1f{i % 24}" for i in range(len(bank))]
         save(path, Snapshot(layout.NAME, keys, bank.wide, bank.slim))
         start = time.perf_counter()
-        if load(path).snapshot is None:
+        snapshot = load(path).snapshot
+        learner = Learner(LocalCalendar(UTC), STEP)
+        if snapshot is None or not learner.adopt(snapshot):
             raise AssertionError("the snapshot is not whole")
         return time.perf_counter() - start
 

@@ -1,4 +1,4 @@
-"""Where a series' memory lies: ``WIDE`` rows of float64 and ``SLIM`` rows of float32, 1,212 bytes in all.
+"""Where a series' memory lies: ``WIDE`` rows of float64 and ``SLIM`` rows of float32, 1,260 bytes in all.
 
 The scalar form keeps one column of each table, the bank one column a series. Times, the level and what is
 summed over many samples are wide, since a small change on a large value must not be rounded away; records
@@ -27,7 +27,9 @@ ROUGHNESS: Final = 8
 """Mean step from sample to sample."""
 QUIET_UNTIL: Final = 9
 """No alert before: one has just been given."""
-WIDE: Final = 10
+RUN: Final = 10
+"""Samples in a row far off on one side: above counted up, below counted down."""
+WIDE: Final = 11
 
 # ---- float32
 COUNT: Final = 0
@@ -55,9 +57,9 @@ HIGH_NOW, LOW_NOW, HIGH_BEFORE, LOW_BEFORE = (HOURS + 24 * n for n in range(4))
 NOISE: Final = HOURS + 96
 """Spread at each two hours of the day."""
 
-FEATURES: Final = 7
-"""Off level, standardised residual, its three means, roughness, step from the last sample."""
-OFF, RESIDUAL, SHORT_MEAN, MIDDLE_MEAN, LONG_MEAN, ROUGH, JUMP = range(FEATURES)
+FEATURES: Final = 8
+"""Off level, standardised residual, its three means, roughness, step from the last sample, the run."""
+OFF, RESIDUAL, SHORT_MEAN, MIDDLE_MEAN, LONG_MEAN, ROUGH, JUMP, RUN_LENGTH = range(FEATURES)
 BUCKETS: Final = 4
 """Weeks that records reach back, the present one included."""
 RECORDS: Final = NOISE + 12
@@ -67,7 +69,7 @@ HIGHEST: Final = RECORDS + FEATURES * 2 * BUCKETS
 LOWEST: Final = HIGHEST + FEATURES
 SLIM: Final = LOWEST + FEATURES
 
-NAME: Final = "baseline-1"
+NAME: Final = "baseline-2"
 """Of this layout, in snapshots: change it with every change above."""
 
 BYTES: Final = 8 * WIDE + 4 * SLIM

@@ -31,7 +31,15 @@ SHORT_SPAN: Final = 1.29
 MIDDLE_SPAN: Final = 107.0
 LONG_SPAN: Final = 163.0
 ROUGH_SPAN: Final = 31.2
-WEIGHTS: Final = (7.6, 0.589, 1.28, 0.733, 2.36, 1.21, 7.64)
+RUN_SHARE: Final = 0.354
+"""A sample adds to the run when it lies beyond this share of the furthest residual on its side ..."""
+RUN_LEAST: Final = 2.0
+RUN_FROM: Final = 5.34
+"""... but beyond the one at least and the other in any case, in usual spreads."""
+RUN_MOST: Final = 24.0
+"""Samples; a longer run is no news."""
+RUN_FLOOR: Final = 0.259
+WEIGHTS: Final = (6.08, 0.589, 1.28, 0.939, 1.99, 1.21, 7.67, 0.8)
 """Of each feature's broken record, in the order of ``layout``."""
 RECORD_MOST: Final = 1.37
 """One record broken by more than this many widths counts no more."""
@@ -43,7 +51,7 @@ STILLNESS: Final = 1.29
 FOLLOW: Final = 0.633
 """A broken record moves by this share of the excess, and by no more than this share of its width."""
 FOLLOW_MOST: Final = 0.167
-HOUR_WEIGHT: Final = 1.24
+HOUR_WEIGHT: Final = 0.904
 HOUR_DAYS: Final = 3.82
 """Ranges at an hour speak after this many days."""
 HOUR_FULL_DAYS: Final = 1.43
@@ -51,20 +59,20 @@ HOUR_FULL_DAYS: Final = 1.43
 HOUR_FOLLOW: Final = 0.642
 EVEN_HOURS: Final = 0.427
 HOUR_FLOOR: Final = 0.14
-Z_WEIGHT: Final = 0.043
+Z_WEIGHT: Final = 0.0345
 Z_FROM: Final = 4.69
 
 # ---- from oddness to an alert
-GAIN: Final = 2.13
-KEEP: Final = 0.813
+GAIN: Final = 2.03
+KEEP: Final = 0.818
 """The share of the evidence that stays for the next sample."""
-ONE_SAMPLE: Final = 0.624
+ONE_SAMPLE: Final = 0.612
 """The most that one sample adds; below 1, so that one alone never alerts."""
 MATURE_DAYS: Final = 4.99
 MATURE_COUNT: Final = 155.0
-ALERT_COST: Final = 1.4
+ALERT_COST: Final = 1.41
 """What an alert adds to the series' bar."""
 BUDGET_DAYS: Final = 0.661
 """The time in which the bar falls back (to 1/e)."""
 QUIET_SAMPLES: Final = 4.33
-QUIET_HOURS: Final = 3.22
+QUIET_HOURS: Final = 2.79
