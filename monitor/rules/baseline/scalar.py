@@ -363,7 +363,9 @@ def _hours(s: Table, hour: int, off: float, expected: float, age: float, off_wid
                 excess, side = low - off, 2.0 * (centre - low)
             span = by.EVEN_HOURS * (high - low) + (1.0 - by.EVEN_HOURS) * side + by.HOUR_FLOOR * off_width
             known_for = age / by.HOUR_FULL_DAYS
-            odd = by.HOUR_WEIGHT * min(1.0, known_for * known_for) * min(excess / span, by.RECORD_MOST)
+            # No span at all: it has been the same in every hour so far.
+            broken = min(excess / span, by.RECORD_MOST) if span > 0.0 else by.RECORD_MOST
+            odd = by.HOUR_WEIGHT * min(1.0, known_for * known_for) * broken
     if known > high_now:
         at_once = high_now == -NONE_F32 or age < 7.0
         s[at.HIGH_NOW + hour] = known if at_once else high_now + by.HOUR_FOLLOW * (known - high_now)
