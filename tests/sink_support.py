@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -117,12 +118,17 @@ def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
         yield server
 
 
+ORG = "1" * 16
+BUCKET = {"id": "2" * 16, "orgID": ORG, "type": "user", "retentionRules": []}
+
+
 @dataclass
 class Front:
     """``/api/v2/write`` as ``version`` speaks it, before a real server that keeps the data.
 
     2.7 refuses a body with one malformed line as a whole (400) and answers 422 after a partial write;
     1.8 and 3 write the good lines and answer 400. ``script`` holds answers to give first, one a post.
+    2.7 also has the organization "o", buckets, their mapping to databases, Flux and InfluxQL.
     """
 
     version: str
@@ -133,6 +139,8 @@ class Front:
     script: deque[tuple[int, dict[str, str], str]] = field(default_factory=deque)
     posts: list[bytes] = field(default_factory=list)
     url: str = ""
+    bucket: bool = True
+    mapped: bool = True
 
     async def ping(self, request: web.Request) -> web.Response:
         named = {"1.8": "1.8.10", "2.7": "v2.7.11", "3": "3.2.1"}[self.version]
@@ -144,7 +152,11 @@ class Front:
             return web.Response(status=status, headers=headers, text=text)
         if request.headers.get("Authorization") != f"Token {self.token}":
             return self._error(401, "unauthorized", "unauthorized access")
-        if request.query.get("bucket") != self.database or request.query.get("precision") != "ms":
+        if (
+            not self.bucket
+            or request.query.get("bucket") != self.database
+            or request.query.get("precision") != "ms"
+        ):
             return self._error(404, "not found", f'bucket "{request.query.get("bucket")}" not found')
         assert request.headers["Content-Encoding"] == "gzip"
         body = await request.read()  # aiohttp has undone the gzip
@@ -169,6 +181,64 @@ class Front:
             )
         return web.json_response({"error": text}, status=400)
 
+    async def orgs(self, request: web.Request) -> web.Response:
+        if request.query["org"] != "o":
+            return self._error(404, "not found", "organization name not found")
+        return web.json_response({"orgs": [{"id": ORG, "name": "o"}]})
+
+    async def buckets(self, request: web.Request) -> web.Response:
+        if request.method == "GET":
+            assert request.query["orgID"] == ORG
+            there = self.bucket and request.query["name"] == self.database
+            return web.json_response({"buckets": [{**BUCKET, "name": self.database}] if there else []})
+        wanted = await request.json()
+        assert wanted == {"orgID": ORG, "name": self.database, "rp": "0", "retentionRules": []}, wanted
+        self.bucket = True
+        return web.json_response({**BUCKET, "name": self.database}, status=201)
+
+    async def dbrps(self, request: web.Request) -> web.Response:
+        mapping = {"id": "3" * 16, "orgID": ORG, "bucketID": BUCKET["id"], "database": self.database}
+        mapping |= {"retention_policy": "autogen", "default": True}
+        if request.method == "GET":
+            assert (request.query["orgID"], request.query["db"]) == (ORG, self.database)
+            return web.json_response({"content": [mapping] if self.mapped else []})
+        del mapping["id"]
+        assert await request.json() == mapping
+        self.mapped = True
+        return web.json_response({**mapping, "id": "3" * 16}, status=201)
+
+    async def influxql(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        if not self.mapped:
+            error = {"statement_id": 0, "error": f"database not found: {form['db']}"}
+            return web.json_response({"results": [error]})
+        async with (
+            ClientSession() as session,
+            session.post(f"{self.influxd.url}/query", data=dict(form)) as answer,  # type: ignore[arg-type]
+        ):
+            return web.Response(text=await answer.text(), content_type="application/json")
+
+    async def flux(self, request: web.Request) -> web.Response:
+        """The one query of ``Buckets.holds``."""
+        query = (await request.json())["query"]
+        found = re.fullmatch(
+            r'from\(bucket: "(\w+)"\) \|> range\(start: (\d+), stop: (\d+)\) '
+            r'\|> filter\(fn: \(r\) => r._measurement == "(\w+)"\)',
+            query,
+        )
+        assert found and found[1] == self.database, query
+        where = f"time >= {found[2]}s AND time < {found[3]}s"
+        series = self.influxd.query(f'SELECT "number" FROM "{found[4]}" WHERE {where}', self.database)
+        lines = [
+            "#datatype,string,long,dateTime:RFC3339,long,string,string",
+            "#group,false,false,false,false,true,true",
+        ]
+        lines += ["#default,_result,,,,,", ",result,table,_time,_value,_field,_measurement"]
+        for at, value in series[0]["values"] if series else ():
+            stamp = datetime.fromtimestamp(at / 1000, UTC).isoformat().replace("+00:00", "Z")
+            lines.append(f",,0,{stamp},{value},number,{found[4]}")
+        return web.Response(text="\r\n".join(lines) + "\r\n\r\n", content_type="text/csv")
+
     async def _pass_on(self, database: str, body: bytes) -> tuple[int, str]:
         async with (
             ClientSession() as session,
@@ -188,6 +258,12 @@ async def serving(front: Front) -> AsyncIterator[Front]:
     app = web.Application(client_max_size=front.max_body * 2)
     app.router.add_get("/ping", front.ping)
     app.router.add_post("/api/v2/write", front.write)
+    if front.version == "2.7":
+        app.router.add_get("/api/v2/orgs", front.orgs)
+        app.router.add_route("*", "/api/v2/buckets", front.buckets)
+        app.router.add_route("*", "/api/v2/dbrps", front.dbrps)
+        app.router.add_post("/api/v2/query", front.flux)
+        app.router.add_post("/query", front.influxql)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -13,6 +13,8 @@ from monitor.cli.demo import demo
 from monitor.cli.sink import sink
 from monitor.clock import SystemClock
 from monitor.storage.influx import InfluxSink
+from monitor.storage.probe import probe
+from monitor.storage.settings import InfluxSettings
 from tests.sink_support import Influxd, free_port, influxd, safe_name, settings_v1  # noqa: F401 (fixture)
 from tests.test_sink_influx import count, fronted, pings
 
@@ -43,6 +45,34 @@ def test_sink_test_says_what_it_found(influxd: Influxd, tmp_path: Path) -> None:
     ]
     gone = invoke(tmp_path, "test", url=f"http://127.0.0.1:{free_port()}", database=name)
     assert gone.exit_code == 1 and gone.output.startswith("FAIL reach")
+
+
+async def test_on_2_x_a_bucket_is_made_and_mapped_and_what_is_missing_is_named(
+    influxd: Influxd,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def told(settings: InfluxSettings, *, create: bool) -> list[str]:
+        found = [finding async for finding in probe(settings, SystemClock(), create=create)]
+        return [f"{finding.ok} {finding.step}: {finding.words}" for finding in found][1:]
+
+    async with fronted("2.7", influxd, tmp_path, monkeypatch) as (front, settings):
+        name = front.database
+        front.bucket = front.mapped = False
+        assert (await told(settings, create=False))[0].startswith("False write: 404")
+        assert await told(settings, create=True) == [
+            f"True create: bucket {name}, mapped to database {name}",
+            "True write: 204",
+            "True read back: by InfluxQL, as the dashboards will",
+        ]
+        assert (await told(settings, create=True))[0] == f"True create: bucket {name} is there"
+        front.mapped = False
+        [_, missing] = await told(settings, create=False)
+        assert missing.startswith(
+            "False read back: the bucket has the point, but InfluxQL does not see it: map it by --create (200"
+        )
+        elsewhere = settings.model_copy(update={"org": "nobody"})
+        assert await told(elsewhere, create=True) == ["False create: 404 organization name not found"]
 
 
 def test_without_a_database_in_the_configuration_it_says_so(tmp_path: Path) -> None:

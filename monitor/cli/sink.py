@@ -33,7 +33,7 @@ def sink() -> None:
 
 @sink.command("test")
 @config_option
-@click.option("--create", is_flag=True, help="Create the database or bucket if it is not there.")
+@click.option("--create", is_flag=True, help="Create the database, or the bucket and its mapping.")
 def test(path: Path, create: bool) -> None:
     """Reach the server, write one point, read it back."""
     settings = influx_settings(path)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import aiohttp
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.client.exceptions import InfluxDBError
 from yarl import URL
 
 from monitor.clock import Clock
-from monitor.model import Point
+from monitor.model import Point, WallMs
 from monitor.storage.batches import gzipped
+from monitor.storage.buckets import Buckets
 from monitor.storage.encoder import Encoder
 from monitor.storage.influx_api import Client, Verdict, WriteV1, api_for
 from monitor.storage.settings import InfluxSettings
@@ -52,7 +51,8 @@ async def probe(settings: InfluxSettings, clock: Clock, *, create: bool) -> Asyn
         if answer.verdict is not Verdict.TAKEN:
             return
         query = f'SELECT "number" FROM "{TEST}" WHERE time = {at}ms'  # noqa: S608 (a number of ours)
-        yield await _read_back(session, client, settings, query, at)
+        finding = await _read_back(session, client, settings, query, at)
+        yield finding if finding.ok or first else await _looked_for(settings, finding, at)
 
 
 async def _read_back(
@@ -61,8 +61,22 @@ async def _read_back(
     status, text = await _influxql(session, client, settings, query)
     if status == 200 and str(expected) in text:
         return Finding("read back", True, "by InfluxQL, as the dashboards will")
-    hint = "; a 2.x bucket must be mapped: influx v1 dbrp create" if status in (200, 404) else ""
-    return Finding("read back", False, f"{status} {text[:200].strip()}{hint}")
+    return Finding("read back", False, f"{status} {text[:200].strip()}")
+
+
+async def _looked_for(settings: InfluxSettings, finding: Finding, at: WallMs) -> Finding:
+    """Why InfluxQL does not see the point: 2.x can also be asked in its own language."""
+    try:
+        there = await Buckets(settings, _token(settings)).holds(TEST, at)
+    except (InfluxDBError, aiohttp.ClientError, TimeoutError):  # 3.x, or no right to read
+        return finding
+    hint = "the bucket has the point, but InfluxQL does not see it: map it by --create" if there else (
+        "the bucket does not have the point")  # fmt: skip
+    return Finding(finding.step, False, f"{hint} ({finding.words})")
+
+
+def _token(settings: InfluxSettings) -> str:
+    return settings.token.read().reveal() if settings.token else ""
 
 
 async def _influxql(
@@ -85,17 +99,11 @@ async def _create(session: aiohttp.ClientSession, settings: InfluxSettings, firs
         client = Client(session, settings)
         status, text = await _influxql(session, client, settings, f'CREATE DATABASE "{name}"')
         return Finding("create", status == 200 and "error" not in text, f"database {settings.database}")
-    token = settings.token.read().reveal() if settings.token else ""
-    async with InfluxDBClientAsync(settings.url, token, settings.org) as api:
-        if not await api.ping():
-            return Finding("create", False, "the server does not answer the client's ping")
-    return await asyncio.to_thread(_create_bucket, settings, token)
-
-
-def _create_bucket(settings: InfluxSettings, token: str) -> Finding:
-    with InfluxDBClient(settings.url, token, settings.org) as api:
-        buckets = api.buckets_api()
-        if buckets.find_bucket_by_name(settings.bucket_name) is not None:
-            return Finding("create", True, f"bucket {settings.bucket_name} is there")
-        buckets.create_bucket(bucket_name=settings.bucket_name, org=settings.org)
-        return Finding("create", True, f"bucket {settings.bucket_name}")
+    try:
+        return Finding("create", True, await Buckets(settings, _token(settings)).provide())
+    except (InfluxDBError, aiohttp.ClientError, TimeoutError) as error:
+        if isinstance(error, InfluxDBError) and error.response is not None:
+            if error.response.status == 404 and not settings.org:
+                return Finding("create", True, "the server has no organizations (3.x): it makes the database")
+            return Finding("create", False, f"{error.response.status} {error.message or ''}".strip())
+        return Finding("create", False, str(error) or type(error).__name__)
