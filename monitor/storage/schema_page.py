@@ -35,8 +35,9 @@ What Camwatch writes into InfluxDB. This page is printed from `monitor/storage/t
 |---|---|---|
 | 1.x below 1.8 | `/write`, `database`, `retention_policy`, `user`, `password` | InfluxQL |
 | 1.8 and later 1.x | `/write`, or with a token `/api/v2/write` | InfluxQL |
-| 2.x | `/api/v2/write`, `token`, `org`, `bucket` | InfluxQL; the bucket must be mapped once to a database: \
-`camwatch sink test --create`, or `influx v1 dbrp create --db camwatch --rp autogen --bucket-id ID --default` |
+| 2.x | `/api/v2/write`, `token`, `org`, `bucket` | InfluxQL; the bucket must be mapped once to a \
+database: `camwatch sink test --create`, or `influx v1 dbrp create --db camwatch --rp autogen --bucket-id ID \
+--default` |
 | 3.x | `/api/v2/write`, `token`, `bucket` is the database | InfluxQL |
 
 ## What the spool promises
