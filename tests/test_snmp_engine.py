@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
 
 import pytest
 
 from monitor.collectors.snmp import ber
 from monitor.collectors.snmp.agents import Agent, EngineSettings
-from monitor.collectors.snmp.messages import Community, Version, get, read_message, read_reply
+from monitor.collectors.snmp.messages import Community, PduType, Version, get, read_message
 from monitor.collectors.snmp.talk import Limits, get_all, walk_table
 from monitor.model import Reason
 from monitor.secrets import Secret
@@ -375,8 +374,6 @@ async def test_a_v2c_answer_to_a_v1_request_is_not_taken() -> None:
 
 def test_the_quick_reader_agrees_with_the_careful_one() -> None:
     """Every reply cut and stretched: both read the same, or both refuse."""
-    from monitor.collectors.snmp.messages import _read_quickly, read_community, read_pdu, read_version
-
     agents = Agents(small_walk(rows=60))
     request = PUBLIC.encode(get(SYS_NAME, SYS_UP_TIME), 0x41424344)
     (reply, _), *_ = agents.answers(request, IP)
@@ -384,13 +381,13 @@ def test_the_quick_reader_agrees_with_the_careful_one() -> None:
     for at in range(len(reply)):
         for octet in (0x00, 0x01, 0x02, 0x30, 0x7F, 0x80, 0x81, 0x82, 0x84, 0xFF, reply[at]):
             data = reply[:at] + bytes((octet,)) + reply[at + 1 :]
-            quick = _read_quickly(data)
+            quick = PUBLIC.read_quickly(data)
             if quick is None:
                 continue
             quick_ones += 1
-            version, place = read_version(data)
-            community, place = read_community(data, place)
-            assert quick == (version, community, read_pdu(data, place, len(data)))
-            with suppress(ber.BerError):
-                read_reply(data, quick[2])
+            version, community, pdu = read_message(data)
+            assert pdu is not None
+            assert (version, community, pdu.type) == (PUBLIC.version, PUBLIC.community, PduType.RESPONSE)
+            assert quick == (pdu.request_id, pdu.status, pdu.error_index, pdu.start)
+            assert pdu.stop == len(data)
     assert quick_ones > 100

@@ -10,8 +10,9 @@ from pyasn1.codec.ber import decoder, encoder
 from pysnmp.proto import rfc1901, rfc1902, rfc1905
 
 from monitor.collectors.snmp import ber, usm, v3
-from monitor.collectors.snmp.messages import SnmpError, Version, read_message, read_reply
+from monitor.collectors.snmp.messages import Community, SnmpError, Version, read_message, read_reply
 from monitor.collectors.snmp.notification import Reader, Refused
+from monitor.secrets import Secret
 from tests.snmp_support import USERS
 from tests.test_snmp_ber import their_value
 from tests.test_snmp_v3 import Station
@@ -64,12 +65,23 @@ def made(rng: random.Random) -> tuple[bytes, Decoded]:
     return whole, (version, community, 0xA2, request_id, status, index, content)
 
 
+def envelope(version: int, community: bytes) -> Community:
+    """Of any octets: a configured one is text."""
+    made = Community(Version(version), Secret("public"))
+    made.head = ber.encode_integer(version) + ber.tlv(4, community)
+    return made
+
+
 def ours(data: bytes) -> Decoded | None:
     """``None``: refused. Any exception but ``BerError`` fails the test."""
     try:
         version, community, pdu = read_message(data)
         if pdu is None or version not in (Version.V1, Version.V2C):
             return None
+        quick = envelope(version, community).read_quickly(data)
+        if quick is not None:  # what the engine reads nearly all answers by
+            assert (pdu.type, pdu.stop) == (0xA2, len(data))
+            assert quick == (pdu.request_id, pdu.status, pdu.error_index, pdu.start)
         reply = read_reply(data, pdu)
         content = [(ber.oid_text(name), reply.value(at)) for at, name in enumerate(reply.names)]
     except ber.BerError:
@@ -153,7 +165,7 @@ def test_generated_and_bent_messages_read_as_in_pysnmp() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(10))
 def test_a_million_generated_and_bent_messages_read_as_in_pysnmp(seed: int) -> None:
-    assert compare(seed=seed + 100, messages=10_000, mutations=10, oracle_every=4) > 1000
+    assert compare(seed=seed + 100, messages=10_000, mutations=10, oracle_every=1) > 4000
 
 
 def bend_v3(seed: int, count: int) -> None:

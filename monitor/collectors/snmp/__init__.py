@@ -5,7 +5,7 @@ ber                          the codec: definite-length BER, as RFC 3417 section
 messages                     requests, replies and the v1/v2c envelope
 keys, v3, usm                v3: keys and ciphers; the message; what is believed of an engine
 talk                         conversations as generators, no I/O: get, walk a table
-agents, engine, udp          matching, retries, windows, ICMP errors: the only sockets
+agents, engine, wheel, udp   matching, retries, windows, ICMP errors: the only sockets
 aiosnmp_engine               another engine behind the same interface
 profiles, expression         what to ask of a device type, in TOML; ``metrics``: the table of it all
 poll, groups, rates, values  replies to readings

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
+from operator import le
 
 INTEGER, OCTETS, NULL, OID, SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
 IP_ADDRESS, COUNTER32, GAUGE32, TIME_TICKS, OPAQUE, NSAP, COUNTER64, UINTEGER32 = range(0x40, 0x48)
@@ -259,27 +260,25 @@ def decode(tag: int, raw: bytes) -> Value:
     return decoder(raw)
 
 
-_PLAIN = {
-    **dict.fromkeys((COUNTER32, GAUGE32, TIME_TICKS, UINTEGER32), frozenset((1, 2, 3, 4))),
-    COUNTER64: frozenset(range(1, 9)),
-}
-"""Unsigned types, and the sizes of content that need no further look."""
-_LIMITS = {tag: max(sizes) for tag, sizes in _PLAIN.items()}
+_LIMITS = {COUNTER32: 4, GAUGE32: 4, TIME_TICKS: 4, UINTEGER32: 4, COUNTER64: 8}
+"""Unsigned types, and the most octets of content that need no further look."""
 
 
 def decode_all(tags: list[int], raws: list[bytes]) -> list[Value]:
-    """The values of a column. Most columns are of one type: no call for each value then."""
-    if tags and tags.count(tags[0]) == len(tags):
-        sizes = _PLAIN.get(tags[0])
-        if sizes is not None and sizes.issuperset(map(len, raws)):
-            return [int.from_bytes(raw, "big") for raw in raws]
-        if tags[0] == OCTETS:
-            return list(raws)
-    decoders, limits = DECODERS, _LIMITS
-    from_bytes = int.from_bytes
+    """The values of a column, or of a reply. Most are unsigned numbers: no call for each then."""
+    if tags.count(OCTETS) == len(tags):
+        return list(raws)
+    limits = _LIMITS
+    if (
+        limits.keys() >= set(tags)
+        and all(raws)
+        and all(map(le, map(len, raws), map(limits.__getitem__, tags)))
+    ):
+        return list(map(int.from_bytes, raws))
+    decoders, from_bytes = DECODERS, int.from_bytes
     try:
         return [
-            from_bytes(raw, "big") if 0 < len(raw) <= limits.get(tag, 0) else decoders[tag](raw)
+            from_bytes(raw) if 0 < len(raw) <= limits.get(tag, 0) else decoders[tag](raw)
             for tag, raw in zip(tags, raws, strict=True)
         ]
     except KeyError as error:

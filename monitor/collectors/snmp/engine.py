@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from monitor.collectors.snmp import udp, usm, v3
+from monitor.collectors.snmp import ber, udp, usm, v3
 from monitor.collectors.snmp.agents import Agent, Conversation, EngineSettings
 from monitor.collectors.snmp.ber import BerError
 from monitor.collectors.snmp.messages import (
@@ -29,13 +29,15 @@ from monitor.collectors.snmp.messages import (
     read_reply,
 )
 from monitor.collectors.snmp.talk import Talk
+from monitor.collectors.snmp.wheel import Wheel
 from monitor.model import Reason
 
 T = TypeVar("T")
-_TICK_S = 0.02
 _READ_SPAN_S = 0.004
 """How long one round of reading may hold the event loop."""
 _RESPONSE = int(PduType.RESPONSE)
+_NO_TURN = 0
+"""Stands in the wheel for conversations that have no request under way yet; no request has this id."""
 _MAX_RESENDS = 4
 """v3: discovery, time, and once more of each."""
 _NO_DEVICE = {
@@ -60,15 +62,13 @@ class UdpEngine:
         self._pending: dict[int, Conversation] = {}
         self._talking: dict[udp.Address, Agent] = {}
         self._ready: deque[Conversation] = deque()
-        self._wheel: dict[int, list[int]] = {}
-        self._turned = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._wheel = Wheel(self._due)
         self._dropped: dict[int, int] = {}
         """What each socket had dropped at the last turn of the wheel."""
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._turned = int(self._loop.time() / _TICK_S)
+        self._wheel.start(self._loop)
 
     async def stop(self) -> None:
         for conversation in [*self._pending.values(), *self._ready]:
@@ -77,10 +77,7 @@ class UdpEngine:
             for waiting in agent.waiting or ():
                 waiting.talk.close()
         self._talking.clear()
-        self._wheel.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._wheel.stop()
         for sock in self._sockets.values():
             self._loop.remove_reader(sock)
             sock.close()
@@ -100,7 +97,7 @@ class UdpEngine:
             if agent.waiting is None:
                 agent.waiting = deque()
             agent.waiting.append(conversation)
-            self._wake_at(0, deadline)
+            self._wheel.add(_NO_TURN, deadline)
         else:
             self._admit(conversation)
         return conversation
@@ -135,7 +132,7 @@ class UdpEngine:
             self._advance(conversation, None)
         else:
             self._ready.append(conversation)
-            self._wake_at(0, conversation.deadline)
+            self._wheel.add(_NO_TURN, conversation.deadline)
 
     def _advance(self, conversation: Conversation, reply: Reply | SnmpError | None) -> None:
         """Move the generator to its next request, or to its end."""
@@ -211,11 +208,14 @@ class UdpEngine:
     def _send(self, conversation: Conversation) -> None:
         agent, request = conversation.agent, conversation.request
         assert request is not None  # noqa: S101  it is set before anything is sent
-        now = self._loop.time()
+        now, wait = self._loop.time(), self.settings.timeout_s
         if conversation.attempt == 0:
-            self._pending.pop(conversation.id, None)
+            if conversation.id:
+                self._pending.pop(conversation.id, None)
             conversation.id = self._new_id()
             conversation.drops = self._dropped.get(agent.family, 0)
+        else:
+            wait *= self.settings.backoff**conversation.attempt
         session = agent.session
         if isinstance(session, Community):
             data = session.encode(request, conversation.id)
@@ -236,8 +236,8 @@ class UdpEngine:
                 return
             self.stats["send_failed"] += 1
         self._pending[conversation.id] = conversation
-        wait = self.settings.timeout_s * self.settings.backoff**conversation.attempt
-        self._wake_at(conversation.id, min(now + wait, conversation.deadline))
+        until = now + wait
+        self._wheel.add(conversation.id, until if until < conversation.deadline else conversation.deadline)
 
     def _send_again(self, sock: socket.socket, data: bytes, address: udp.Address) -> None:
         """The socket hands out what ICMP said about an earlier datagram, to whomever that went."""
@@ -258,33 +258,12 @@ class UdpEngine:
 
     # --- time ---
 
-    def _wake_at(self, request_id: int, when: float) -> None:
-        """``request_id`` 0 only makes sure that the wheel turns by then."""
-        tick = max(int(when / _TICK_S) + 1, self._turned + 1)
-        bucket = self._wheel.get(tick)
-        if bucket is None:
-            self._wheel[tick] = [request_id]
-        else:
-            bucket.append(request_id)
-        if self._timer is None:
-            self._turned = max(self._turned, min(int(self._loop.time() / _TICK_S), tick - 1))
-            self._timer = self._loop.call_later(_TICK_S, self._turn)
-
-    def _turn(self) -> None:
-        now = self._loop.time()
-        tick = int(now / _TICK_S)
-        due = [self._wheel.pop(at, None) for at in range(self._turned + 1, tick + 1)]
-        self._turned = max(self._turned, tick)
-        self._timer = self._loop.call_later(_TICK_S, self._turn) if self._wheel else None
-        waiting = False
-        for bucket in due:
-            for request_id in bucket or ():
-                conversation = self._pending.get(request_id)
-                if conversation is not None:
-                    self._unanswered(conversation, now)
-                elif request_id == 0:
-                    waiting = True
-        if waiting:
+    def _due(self, numbers: list[int], now: float) -> None:
+        for number in numbers:
+            conversation = self._pending.get(number)
+            if conversation is not None:
+                self._unanswered(conversation, now)
+        if _NO_TURN in numbers:
             self._expire_waiting(now)
         self._dropped = {family: udp.drops(sock) for family, sock in self._sockets.items()}
 
@@ -354,6 +333,15 @@ class UdpEngine:
 
     def _datagram(self, data: bytes, address: udp.Address) -> None:
         try:
+            known = self._talking.get(address)
+            if known is not None and isinstance(known.session, Community):
+                quick = known.session.read_quickly(data)
+                conversation = self._pending.get(quick[0]) if quick is not None else None
+                if conversation is not None and conversation.agent is known and quick is not None:
+                    reply = Reply(quick[1], quick[2], *ber.varbinds(data, quick[3], len(data)))
+                    del self._pending[conversation.id]
+                    self._advance(conversation, reply)
+                    return
             version, community, pdu = read_message(data)
             if pdu is None:
                 message = v3.read_message(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -142,9 +143,6 @@ def read_community(data: bytes, at: int) -> tuple[bytes, int]:
 
 def read_message(data: bytes) -> tuple[int, bytes, Pdu | None]:
     """Version, community and PDU of a v1 or v2c message; a v3 message comes back without the last two."""
-    quick = _read_quickly(data)
-    if quick is not None:
-        return quick
     version, at = read_version(data)
     if version == Version.V3:
         return version, b"", None
@@ -152,85 +150,68 @@ def read_message(data: bytes) -> tuple[int, bytes, Pdu | None]:
     return version, community, read_pdu(data, at, len(data))
 
 
-def _read_quickly(data: bytes) -> tuple[int, bytes, Pdu] | None:
-    """The same for the form in which nearly every agent answers, at a third of the cost; ``None`` if it is
-    of any other form, right or wrong."""
-    try:
-        at = 2
-        size = data[1]
-        if size == 0x82:
-            at = 4
-            size = data[2] << 8 | data[3]
-        elif size == 0x81:
-            at = 3
-            size = data[2]
-        end = at + size
-        pdu_at = at + 5 + data[at + 4]
-        if (
-            data[0] != 0x30
-            or end != len(data)
-            or data[at : at + 2] != b"\x02\x01"
-            or data[at + 2] > 1
-            or data[at + 3] != 0x04
-            or data[at + 4] > 0x7F
-        ):
-            return None
-        id_at = pdu_at + 2
-        size = data[pdu_at + 1]
-        if size == 0x82:
-            id_at = pdu_at + 4
-            size = data[pdu_at + 2] << 8 | data[pdu_at + 3]
-        elif size == 0x81:
-            id_at = pdu_at + 3
-            size = data[pdu_at + 2]
-        status_at = id_at + 6
-        if (
-            id_at + size != end
-            or data[id_at : id_at + 2] != b"\x02\x04"
-            or data[status_at : status_at + 2] != b"\x02\x01"
-            or data[status_at + 3 : status_at + 5] != b"\x02\x01"
-            or data[status_at + 6] != 0x30
-            or data[status_at + 2] | data[status_at + 5] > 0x7F
-        ):
-            return None
-        start = status_at + 8
-        size = data[status_at + 7]
-        if size == 0x82:
-            start = status_at + 10
-            size = data[status_at + 8] << 8 | data[status_at + 9]
-        elif size == 0x81:
-            start = status_at + 9
-            size = data[status_at + 8]
-        if start + size != end:
-            return None
-    except IndexError:
-        return None
-    request_id = int.from_bytes(data[id_at + 2 : status_at], "big", signed=True)
-    return (
-        data[at + 2],
-        data[at + 5 : pdu_at],
-        Pdu(data[pdu_at], request_id, data[status_at + 2], data[status_at + 5], start, end),
-    )
+QuickPdu = tuple[int, int, int, int]
+"""Request id, error status, error index, and where the bindings begin, which end with the message."""
+_QUICK = struct.Struct(">HIHBHBBB")
+"""The id, status and index, each with its tag and length, and the tag and length of the bindings."""
+_QUICK_TAGS = (0x0204, 0x0201, 0x0201, 0x30)
 
 
 class Community:
     """The v1 or v2c envelope of one community; shared by all agents that use it."""
 
-    __slots__ = ("_head", "community", "version")
+    __slots__ = ("community", "head", "version")
 
     def __init__(self, version: Version, community: Secret) -> None:
         self.version = version
         self.community = community.reveal().encode()
-        self._head = ber.encode_integer(version) + ber.tlv(ber.OCTETS, self.community)
+        self.head = ber.encode_integer(version) + ber.tlv(ber.OCTETS, self.community)
 
     def __repr__(self) -> str:
         return f"Community({self.version.name})"
+
+    def read_quickly(self, data: bytes) -> QuickPdu | None:
+        """A response of this version and community in the form in which nearly every agent answers, at a
+        third of the cost of ``read_message``; ``None`` for any other, right or wrong."""
+        try:
+            at, size = 2, data[1]
+            if size == 0x82:
+                at, size = 4, data[2] << 8 | data[3]
+            elif size == 0x81:
+                at, size = 3, data[2]
+            end = at + size
+            if data[0] != 0x30 or end != len(data) or not data.startswith(self.head, at):
+                return None
+            at += len(self.head)
+            kind, size = data[at], data[at + 1]
+            at += 2
+            if size == 0x82:
+                at, size = at + 2, data[at] << 8 | data[at + 1]
+            elif size == 0x81:
+                at, size = at + 1, data[at]
+            id_, number, first, status, second, place, tag, length = _QUICK.unpack_from(data, at)
+            if (
+                kind != 0xA2
+                or at + size != end
+                or (id_, first, second, tag) != _QUICK_TAGS
+                or number > 0x7FFFFFFF
+                or status | place > 0x7F
+            ):
+                return None
+            at += _QUICK.size
+            if length == 0x82:
+                at, length = at + 2, data[at] << 8 | data[at + 1]
+            elif length == 0x81:
+                at, length = at + 1, data[at]
+        except (IndexError, struct.error):
+            return None
+        return (number, status, place, at) if at + length == end else None
 
     def encode(self, request: Request, request_id: int) -> bytes:
         """``request_id`` lies in 2^24 … 2^31−1, so that it always takes four octets."""
         prepared = request.prepared
         if prepared is None or prepared[0] is not self:
-            whole = ber.tlv(ber.SEQUENCE, self._head + request.pdu_bytes(0x7F7F7F7F))
+            whole = ber.tlv(ber.SEQUENCE, self.head + request.pdu_bytes(0x7F7F7F7F))
             cut = len(whole) - len(request.bindings) - 4
             prepared = request.prepared = (self, whole[:cut], whole[cut + 4 :])
         return prepared[1] + request_id.to_bytes(4, "big") + prepared[2]

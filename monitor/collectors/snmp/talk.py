@@ -101,11 +101,7 @@ class Column:
         going_on = True
         before = prefix + self.indexes[-1] if self.indexes else prefix
         if max(tags) >= _EXCEPTION or not names[-1].startswith(prefix):
-            end = next(
-                at
-                for at, (name, tag) in enumerate(zip(names, tags, strict=True))
-                if not name.startswith(prefix) or tag >= _EXCEPTION
-            )
+            end = _end(names, tags, prefix)
             last = names[end - 1] if end else before
             if tags[end] < _EXCEPTION and not ber.after(names[end], last):
                 raise ProtocolError("the walk does not increase")
@@ -130,6 +126,19 @@ class Column:
         if len(self.indexes) > max_rows:
             raise SnmpError(Reason.OVERSIZE, f"a table of more than {max_rows} rows")
         return going_on
+
+
+def _end(names: list[bytes], tags: list[int], prefix: bytes) -> int:
+    """Where in a reply the column ends."""
+    last = len(names) - 1
+    # Nearly always only the last row is beyond it. If one before is too, the walk does not increase.
+    if last > 0 and names[last - 1].startswith(prefix) and max(tags[:last]) < _EXCEPTION:
+        return last
+    return next(
+        at
+        for at, (name, tag) in enumerate(zip(names, tags, strict=True))
+        if not name.startswith(prefix) or tag >= _EXCEPTION
+    )
 
 
 def walk_table(prefixes: Sequence[bytes], limits: Limits, rows_hint: int = 0) -> Talk[list[Column]]:
