@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from click.testing import Result as ClickResult
 from pydantic import ValidationError
 
 from monitor.cli.snmp import snmp
@@ -252,3 +253,24 @@ def test_the_shipped_rules_are_about_what_profiles_yield() -> None:
     assert len(set(names)) == len(names) > 20
     for rule in rules:
         assert known[rule["metric"]].type != "string", rule["metric"]
+
+
+def test_a_device_of_the_inventory_is_probed_by_hand_as_the_daemon_asks_it(
+    snmpd: Snmpd, tmp_path: Path
+) -> None:
+    config = tmp_path / "camwatch.toml"
+    config.write_text(
+        '[[device]]\nid = "srv-1"\nname = "Platform"\nkind = "server"\naddress = "127.0.0.1"\n'
+        'checks = ["icmp", "snmp"]\ntags = { snmp_profile = "if-mib" }\n'
+        '[[device]]\nid = "sw-1"\nname = "Gate"\nkind = "switch"\naddress = "127.0.0.2"\n'
+        "[[checks.snmp.credentials]]\n"
+        f'select = {{ kind = "server" }}\nport = {snmpd.port}\ncommunity = {{ env = "SNMP_COMMUNITY" }}\n'
+    )
+
+    def probe(host: str) -> ClickResult:
+        return CliRunner().invoke(snmp, ["probe", host, "-c", str(config), "--gap", "0.1"])
+
+    assert "profile if-mib" in probe("Platform").output
+    assert probe("srv-1").exit_code == 0
+    assert "no entry of checks.snmp.credentials is for sw-1" in probe("Gate").output
+    assert '0 devices of the inventory are called "none"' in probe("none").output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -19,15 +20,28 @@ from monitor.model import Reason
 @click.option("--echoes", default=3, show_default=True, type=click.IntRange(1, 100))
 @click.option("--timeout", default=1.0, show_default=True, help="Seconds for each attempt.")
 @click.option("--snmp", "by_snmp", is_flag=True, help="What its SNMP agent yields: see camwatch snmp probe.")
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="With --snmp: HOST is a device of this configuration, asked as the daemon asks it.",
+)
 @click.pass_context
 def probe(
-    context: click.Context, host: str, ports: tuple[int, ...], echoes: int, timeout: float, by_snmp: bool
+    context: click.Context,
+    host: str,
+    ports: tuple[int, ...],
+    echoes: int,
+    timeout: float,
+    by_snmp: bool,
+    path: Path | None,
 ) -> None:
     """Look at HOST closely: does it resolve, answer echoes, take connections? Exit status 1 if not."""
     if by_snmp:
         from monitor.cli.snmp import probe_command
 
-        context.invoke(probe_command, host=host)
+        context.invoke(probe_command, host=host, path=path)
         return
     found = asyncio.run(diagnose(host, ports or PORTS, echoes, timeout))
     show(found, Console())

@@ -16,10 +16,12 @@ from rich.text import Text
 
 from monitor.cli.ports import ports
 from monitor.collectors.snmp import ber, profiles, usm
+from monitor.collectors.snmp.collector import PROFILE_TAG, SnmpSettings
 from monitor.collectors.snmp.credentials import Credentials, CredentialSection
 from monitor.collectors.snmp.look import Look, look, shown, walk
 from monitor.collectors.snmp.messages import Community, SnmpError, Version
 from monitor.collectors.snmp.profiles import ProfileError
+from monitor.config import ConfigError, load
 from monitor.model import Device, DeviceId, Kind
 from monitor.resolve import system_lookup
 from monitor.secrets import Secret, SecretError
@@ -89,9 +91,24 @@ def walk_command(host: str, root: str, record: bool, limit: int, timeout: float,
     type=click.Path(file_okay=False, path_type=Path),
 )
 @click.option("--gap", default=5.0, show_default=True, help="Seconds between the two polls that rates need.")
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="HOST is a device of this configuration (its id, name or address): asked as the daemon asks it.",
+)
 @agent_options
-def probe_command(host: str, folders: tuple[Path, ...], gap: float, timeout: float, **options: Any) -> None:
+def probe_command(
+    host: str, folders: tuple[Path, ...], gap: float, timeout: float, path: Path | None, **options: Any
+) -> None:
     """Print which profile HOST gets and what it yields."""
+    override = ""
+    if path is not None:
+        device, found, folders = _as_configured(path, host)
+        host, override = device.address, device.tags.get(PROFILE_TAG, "")
+    else:
+        found = session_of(options)
     for folder in folders:
         if not profiles.folder_of(folder).is_dir():
             raise click.BadParameter(f"there is no folder {folder}", param_hint="--profiles")
@@ -99,8 +116,28 @@ def probe_command(host: str, folders: tuple[Path, ...], gap: float, timeout: flo
         known = profiles.load(*folders)
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
-    port, session = session_of(options)
-    show(_run(lambda ip: look(ip, port, session, known, gap, timeout), host), Console())
+    port, session = found
+    show(_run(lambda ip: look(ip, port, session, known, gap, timeout, override), host), Console())
+
+
+def _as_configured(
+    path: Path, host: str
+) -> tuple[Device, tuple[int, Community | usm.Session], tuple[Path, ...]]:
+    """The device of the inventory that is meant, how to speak to it, and the folders of profiles."""
+    try:
+        config = load(path)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    meant = [d for d in config.inventory.devices.values() if host in (d.id, d.name, d.address)]
+    if len(meant) != 1:
+        raise click.ClickException(f'{len(meant)} devices of the inventory are called "{host}"')
+    settings = config.checks.get("snmp")
+    if not isinstance(settings, SnmpSettings):
+        raise click.ClickException(f"{path} has no [checks.snmp]")
+    session = Credentials(settings.credentials, random.SystemRandom()).session(meant[0])
+    if session is None:
+        raise click.ClickException(f"no entry of checks.snmp.credentials is for {meant[0].id}")
+    return meant[0], session, settings.profiles
 
 
 def session_of(options: dict[str, Any]) -> tuple[int, Community | usm.Session]:

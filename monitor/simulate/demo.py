@@ -25,12 +25,15 @@ from monitor.control.wire import ControlError, ask
 from monitor.model import Device, Kind
 from monitor.simulate.city import AREAS, city, write_csv
 from monitor.simulate.demo_cameras import PASSWORD_VARIABLE, TalkingCameras
+from monitor.simulate.demo_switches import BUDGET_W, COMMUNITY_VARIABLE, SpeakingSwitches
 from monitor.simulate.phone import Phone
 from monitor.simulate.wires import IcmpWires, TcpWires, Wires, behind
 
 INTERVAL_S = 2
 _TALKING = 20
 """Cameras that are asked by ONVIF and RTSP too."""
+_SPEAKING = 8
+"""Access switches that are asked by SNMP too."""
 _KEY = "CAMWATCH_DEMO_KEY"
 _PATIENCE_S = 40.0
 
@@ -130,7 +133,9 @@ class Demo:
         whole = list(city(cameras))
         some = [d for d in whole if d.kind is Kind.CAMERA and d.area == AREAS[3] and not d.key_site]
         self.talking = TalkingCameras(some[:_TALKING], wires.check)
-        instead = {device.id: device for device in self.talking.devices}
+        access = [d for d in whole if d.kind is Kind.SWITCH and d.parents]
+        self.speaking = SpeakingSwitches(access[-_SPEAKING:], whole, wires.check)
+        instead = {device.id: device for device in (*self.talking.devices, *self.speaking.devices)}
         self.devices = [instead.get(device.id, device) for device in whole]
         self.wires = wires
         self.phone = Phone(SystemClock(), console)
@@ -160,16 +165,20 @@ class Demo:
         await self.wires.start([d.address for d in self.devices])
         await self.phone.start()
         await self.talking.start()
+        await self.speaking.start()
         write_csv(self.devices, folder / "cameras.csv")
         options = "" if self.wires.check == "icmp" else "port = 5540"
         config = _CONFIG.format(
             check=self.wires.check, options=options, interval=INTERVAL_S, url=self.phone.url, key=_KEY
         )
-        (folder / "camwatch.toml").write_text(config + self.talking.config, "utf-8")
+        (folder / "camwatch.toml").write_text(config + self.talking.config + self.speaking.config, "utf-8")
         self._socket = folder / "run" / "control.sock"
         self.daemon = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "monitor", "run", "-c", str(folder / "camwatch.toml"),
-            env={**os.environ, _KEY: self.phone.key, PASSWORD_VARIABLE: self.talking.password},
+            env={
+                **os.environ, _KEY: self.phone.key, PASSWORD_VARIABLE: self.talking.password,
+                COMMUNITY_VARIABLE: self.speaking.community,
+            },
         )  # fmt: skip
         started = asyncio.get_running_loop().time()
         status = await self._until(
@@ -203,6 +212,7 @@ class Demo:
             await self.daemon.wait()
         await self.phone.stop()
         await self.talking.stop()
+        await self.speaking.stop()
         await self.wires.stop()
 
     # ---------------------------------------------------------------- the story
@@ -215,6 +225,7 @@ class Demo:
         switches = [d for d in self.devices if d.kind is Kind.SWITCH and d.parents and d.area == AREAS[2]]
         switch = switches[1] if len(switches) > 1 else switches[0]
         silent, late = self.talking.devices[:2]
+        hungry = self.speaking.devices[-1]
         return [
             Fault("one camera of a key site loses its power", (key,), key.name),
             Fault(f"5 % of one area ({AREAS[1]}, {len(part)} cameras) go dark", tuple(part), AREAS[1]),
@@ -230,6 +241,12 @@ class Demo:
                 (late,),
                 late.name,
                 lambda: self.talking.set_clock(late, 60.0),
+            ),
+            Fault(
+                f"a switch gives 96 % of its PoE budget ({hungry.name})",
+                (hungry,),
+                hungry.name,
+                lambda: self.speaking.draw(hungry, BUDGET_W * 96 // 100),
             ),
         ]
 
@@ -250,6 +267,7 @@ class Demo:
         self._fallen.clear()
         self._apply()
         self.talking.mend()
+        self.speaking.mend()
         ended: dict[str, float] = {}
         for fault, _, _ in told:
             await self._message_about(fault.subject, before)
@@ -293,8 +311,15 @@ class Demo:
             f"\n{len(self.phone.received)} messages for {changes} changes of state "
             f"(one for each would have been {changes // max(1, len(self.phone.received))} times as many); "
             f"each device is checked every {INTERVAL_S} s over {self.wires.check.upper()}, "
-            f"{_TALKING} cameras by ONVIF and RTSP too: with real log-ins, real video."
+            f"{_TALKING} cameras by ONVIF and RTSP too: with real log-ins, real video; and "
+            f"{len(self.speaking.devices)} switches by SNMP: {self._on_ports()} of {self.speaking.cameras} "
+            "cameras found on the ports that the inventory says."
         )
+
+    def _on_ports(self) -> int:
+        """How many of the inventory's parents the switches' own tables agree with."""
+        found = ask(self._socket, "ports")
+        return sum(seen["book"] == "agrees" for seen in found["attachments"])
 
 
 def _unknown(status: dict[str, Any]) -> int:

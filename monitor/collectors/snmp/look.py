@@ -36,10 +36,16 @@ class Binding:
 
 
 async def look(
-    ip: str, port: int, session: Community | usm.Session, profiles: Profiles, gap_s: float, timeout_s: float
+    ip: str,
+    port: int,
+    session: Community | usm.Session,
+    profiles: Profiles,
+    gap_s: float,
+    timeout_s: float,
+    override: str = "",
 ) -> Look:
-    """Poll twice, ``gap_s`` apart. Raises ``SnmpError``."""
-    memory = Memory()
+    """Poll twice, ``gap_s`` apart. ``override`` names the profile. Raises ``SnmpError``."""
+    memory = Memory(override)
     async with _Engine(timeout_s) as engine:
         agent = Agent(ip, port, session)
         for again in (False, True):
