@@ -124,7 +124,7 @@ def test_refusals_in_words_and_codes_are_auth_failures() -> None:
             assert failure.value.reason is Reason.AUTH
 
 
-@pytest.mark.parametrize("encoding", ["UTF-7", "UTF-16", "IBM037", "latin2"])
+@pytest.mark.parametrize("encoding", ["UTF-7", "UTF-16", "IBM037", "latin2", "UTFTFTF-8"])
 def test_an_encoding_that_could_hide_a_document_type_is_refused(encoding: str) -> None:
     body = simulated("GetDeviceInformation").replace(b"UTF-8", encoding.encode(), 1)
     with pytest.raises(WireError):

@@ -19,6 +19,7 @@ from tests.service_boot import booted, why_not
 needs_analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="no systemd-analyze (Debian package systemd)"
 )
+TMPFILES = SYSTEMD / "camwatch.tmpfiles.conf"
 SERVICES = ("camwatch.service", "camwatch-backup.service", "camwatch-report@.service")
 
 CONFIG = """\
@@ -124,6 +125,22 @@ def test_the_example_configuration_is_put_in_place_whole_and_readable_by_its_gro
     etc = {f.path.relative_to(tmp_path / "etc/camwatch").as_posix(): f for f in files if f.mode == 0o640}
     assert {"camwatch.toml", "rules.d/contract.toml", "inventory/cameras.csv"} <= etc.keys()
     assert all(file.change is Change.NEW for file in etc.values())
+
+
+def test_every_folder_of_the_configuration_gets_its_owner_and_mode(tmp_path: Path) -> None:
+    ruled = set(re.findall(r"^d /etc/camwatch/(\S+)\s+0750 root camwatch$", TMPFILES.read_text(), re.M))
+    files = plan(tmp_path, Path("/x"), None).files
+    etc = [f.path.relative_to(tmp_path / "etc/camwatch") for f in files if f.mode == 0o640]
+    assert {path.parent.as_posix() for path in etc} - {"."} <= ruled
+
+
+def test_without_a_running_systemd_nobody_is_told_to_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    def commands(there: bool) -> list[str]:
+        monkeypatch.setattr("monitor.service.install.RUNS_HERE", Path("/" if there else "/nowhere"))
+        return [command[0] for command in plan(Path("/"), Path("/x"), 252).commands]
+
+    assert commands(there=False) == ["systemd-sysusers", "systemd-tmpfiles"]
+    assert commands(there=True)[-1] == "systemctl"
 
 
 @pytest.mark.long

@@ -24,6 +24,8 @@ _UNITS = (
     "camwatch-report@.timer",
 )
 _BACK_OFF_SINCE = 254
+RUNS_HERE = Path("/run/systemd/system")
+"""There while this machine is run by systemd: sd_booted(3)."""
 
 
 class Change(StrEnum):
@@ -81,8 +83,9 @@ def plan(root: Path, command: Path, version: int | None) -> Installation:
         commands = (
             ("systemd-sysusers", "/etc/sysusers.d/camwatch.conf"),
             ("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/camwatch.conf"),
-            ("systemctl", "daemon-reload"),
         )
+        if RUNS_HERE.exists():  # else an image is being built: there is nobody to be told
+            commands += (("systemctl", "daemon-reload"),)
     files = tuple(File(path, content, mode, _change(path, content)) for path, content, mode in wanted)
     return Installation(files, commands, configured)
 

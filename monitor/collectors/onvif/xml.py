@@ -160,7 +160,7 @@ def _parsed(text: bytes | str, known: frozenset[str]) -> Element:
         if refused.args:
             raise WireError(Reason.PROTOCOL, "not XML as SOAP allows it (a document type)") from None
         raise WireError(Reason.OVERSIZE, "too many or too deeply nested XML elements") from None
-    except (UnicodeError, ValueError):
+    except (UnicodeError, ValueError, LookupError):  # the last: of an encoding that nobody knows
         raise WireError(Reason.PROTOCOL, "not well-formed XML") from None
     if builder.root is None:
         raise WireError(Reason.PROTOCOL, "not well-formed XML")
