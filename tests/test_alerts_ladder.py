@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
-from monitor.alerts.service import LevelSettings, StepSettings, due_at, elapsed_ms
+from monitor.alerts.service import ClockName, LevelSettings, StepSettings, due_at, elapsed_ms
 from monitor.books.exclusion import Cause, Exclusion, Reach
 from monitor.books.records import Span
 from monitor.model import Severity, WallMs
 from monitor.notifiers.notice import NoticeKind
+from monitor.settings import parse_duration
 from monitor.simulate.world import World
 from tests.core_support import kinds, policy_of, route, told, town
 
@@ -91,6 +95,52 @@ def test_reminders_come_even_while_somebody_works_on_it_and_say_what_to_do():
     assert minutes_of(world, "sms")[1:] == [720, 1440]
     notice = world.sent[-1].notice
     assert (notice.clock, notice.allowed_ms // HOUR // 1000) == ("repair", 12)
+
+
+def test_a_reminder_about_hardware_leaves_other_incidents_alone():
+    level = {**LADDER, "steps": [
+        {"after": "12h", "receivers": ["third"], "despite_ack": True, "match": {"cause": "device_down"}},
+    ]}  # fmt: skip
+    world = laddered(level)
+    world.uplink_up = False
+    world.advance(20 * HOUR)
+    assert kinds(world, "sms") == [OPENED]  # that we are blind is nobody's hardware
+    assert kinds(world, "third-sms") == []
+    world.uplink_up = True
+    world.unplug("cam0.1.3")
+    world.advance(13 * HOUR)
+    assert kinds(world, "third-sms") == [ESCALATED]
+
+
+@pytest.mark.parametrize(
+    ("file", "allowed"),
+    [
+        ("contract-a.toml", [("30m", "12h"), ("1h", "24h"), ("2h", "48h")]),
+        ("contract-b.toml.example", [("10m", "1h"), ("10m", "1h"), ("10m", "30m"), ("10m", "30m")]),
+    ],
+)
+def test_both_contract_tables_are_shipped_with_their_ladders(file, allowed):
+    text = (Path(__file__).parents[1] / "etc" / "levels.d" / file).read_text("utf-8")
+    levels = [LevelSettings.model_validate(level) for level in tomllib.loads(text)["level"]]
+    assert [(x.respond, x.repair) for x in levels] == [
+        (parse_duration(respond), parse_duration(repair)) for respond, repair in allowed
+    ]
+    for level in levels:
+        for clock in ClockName:
+            steps = {s.after: s.receivers for s in level.steps if s.clock is clock and "%" in s.after}
+            steps.pop("0%", None)
+            assert list(steps.items()) == [
+                ("50%", ("second-line",)), ("80%", ("third-line",)), ("100%", ("management",))
+            ]  # fmt: skip
+        late = [s for s in level.steps if s.despite_ack]
+        assert [(s.after, s.match.source["cause"][0]) for s in late] == [
+            ("12h", "device_down"), ("24h", "device_down")
+        ]  # fmt: skip
+        assert "更换同型号设备" in late[1].note
+    severe, *others = levels
+    assert [s.receivers for s in severe.steps if s.after == "0%"] == [("management",)]
+    assert severe.progress == 3600 and severe.progress_to == ("customer",)
+    assert not any(level.progress for level in others)
 
 
 def test_severe_at_once_is_no_escalation_but_a_first_message():

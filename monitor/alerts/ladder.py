@@ -48,8 +48,11 @@ def rungs(incident: Incident, now: WallMs, pauses: Sequence[Pause]) -> Iterator[
     if level is None:
         return
     acknowledged = incident.is_acknowledged(now)
+    alerts = incident.open_alerts()
     for index, step in enumerate(level.steps):
         if (level.name, index) in incident.steps_done:
+            continue
+        if step.match.source and not any(step.match.matches(alert.all_labels()) for alert in alerts):
             continue
         needed = step.at_ms(level.allowed_s(step.clock))
         due = due_at(incident.opened, needed, now, _stops(incident, step.clock, pauses))

@@ -30,6 +30,8 @@ class StepSettings(Section):
     after: str
     """A share of the time allowed ("50%") or a time ("30m"); "0%" is at once."""
     clock: ClockName = ClockName.REPAIR
+    match: Selector = Field(default_factory=Selector)
+    """Only for incidents with an alert of these labels: for reminders about hardware, say."""
     receivers: tuple[str, ...] = Field(min_length=1)
     note: str = ""
     """Added to the message, for example "replace with the same type"."""

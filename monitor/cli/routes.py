@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -50,12 +50,14 @@ def test(path: Path, labels: tuple[str, ...]) -> None:  # fmt: skip
     if level is None:
         click.echo("no service level: nothing is escalated")
     else:
-        _ladder(level, policy, now)
+        _ladder(level, wanted, policy, now)
 
 
-def _ladder(level: LevelSettings, policy: Policy, now: WallMs) -> None:
+def _ladder(level: LevelSettings, labels: Mapping[str, str], policy: Policy, now: WallMs) -> None:
     click.echo(f"level {level.name}: respond in {_span(level.respond)}, repair in {_span(level.repair)}")
     for step in sorted(level.steps, key=lambda s: s.at_ms(level.allowed_s(s.clock))):
+        if not step.match.matches(labels):
+            continue
         at = span(step.at_ms(level.allowed_s(step.clock)))
         note = f" ({step.note})" if step.note else ""
         despite = ", also when acknowledged" if step.despite_ack else ""
