@@ -86,6 +86,9 @@ def test_resolved_by_hand_is_told_and_quiet_for_a_while_but_not_forgotten():
     world.advance(50 * 60)
     assert told(world)["sms", 1] == [OPENED, RESOLVED]
     assert len(told(world)) == 2
+    text = render(world.sent[-1].notice, Language.ZH_CN, Form.PHONE, ZoneInfo("Asia/Shanghai"))
+    assert text.title == "【恢复】Camera 0.1.3：已由 王工 人工关闭 #1"  # it is not said to be on line
+    assert "详情：已绕接" in text.body.splitlines()
     world.advance(15 * 60)
     assert told(world)["sms", 2] == [OPENED]  # it is down still
     world.plug("cam0.1.3")

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from monitor.alerts.facts import offline_of
 from monitor.model import Device, DeviceId, Kind, State
+from monitor.notifiers.headline import headline
 from monitor.notifiers.notice import NoticeKind
 from monitor.rules.power_cut import PowerCutSettings
 from monitor.simulate.world import World, small_town
+from monitor.words import Language, words
 from tests.core_support import RULES, kinds, policy_of, route, told, town
 
 CUT = PowerCutSettings.model_validate({"name": "power", "type": "power_cut", "severity": "major"})
@@ -112,7 +115,30 @@ def test_several_feeders_that_go_dark_together_are_one_cut():
     world.advance(120)
     (incident,) = world.pipeline.desk.incidents.values()
     assert incident.cause == "power_cut"
-    assert world.sent[0].notice.offline == 20
+    notice = world.sent[0].notice
+    assert (notice.offline, notice.places) == (20, 2)
+    assert "feeder sw0.0及另外 1 处，20 台设备" in headline(words(Language.ZH_CN), notice)
+    back, late = cams(world, "sw0.0"), cams(world, "sw1.1")
+    world.plug(*back)
+    world.advance(30)
+    world.by_hand(lambda desk, now: desk.teller.schedule(incident, 0, now))
+    assert set(offline_of(incident, world.pipeline.fleet)) == set(late)  # who is back is named no more
+    world.plug(*late)
+    world.advance(120)
+    over = world.sent[-1].notice
+    assert headline(words(Language.ZH_CN), over) == "供电已恢复：feeder sw0.0及另外 1 处"
+
+
+def test_the_end_of_a_cut_bears_its_name_though_a_camera_stayed_behind():
+    world = powered_town()
+    world.unplug(*cams(world, "sw0.1"))
+    world.advance(60)
+    world.plug(*cams(world, "sw0.1")[1:])
+    world.advance(400)
+    world.plug(cams(world, "sw0.1")[0])
+    world.advance(400)
+    assert kinds(world, "sms")[-1] is RESOLVED
+    assert world.sent[-1].notice.cause == "power_cut"
 
 
 def _city(cameras: int) -> list[Device]:

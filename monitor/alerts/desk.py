@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.alerts.books import alert_record, incident_record, silence_record
-from monitor.alerts.facts import FleetView, title_of
+from monitor.alerts.facts import FleetView, places_of, title_of
 from monitor.alerts.grouping import Index, group_of, swallowed_by
 from monitor.alerts.incident import Alert, Fingerprint, Incident, Pace
 from monitor.alerts.output import Output
@@ -177,6 +177,7 @@ class Desk:
                 self._swallow(incident, now)
             if incident.open:
                 incident.cause, incident.subject, incident.place = title_of(incident, self.fleet)
+                incident.places = max(incident.places, places_of(incident))
             self._save(incident)
 
     def _add(self, incident: Incident, alert: Alert, now: Instant) -> None:
@@ -285,6 +286,9 @@ class Desk:
         by_digest: bool = False,
     ) -> None:
         incident.resolved = now.wall if at is None else at
+        if not incident.open and any(a.cause == "power_cut" for a in incident.alerts.values()):
+            # Whatever fell later: people know it by this name.
+            incident.cause, incident.subject, incident.place = title_of(incident, self.fleet)
         for alert in incident.alerts.values():
             if alert.rate is not None:
                 alert.rate = self.rate_now(alert.fingerprint) or alert.rate
@@ -333,6 +337,7 @@ class Desk:
             self._index.remove_alert(alert, incident)
             self._out.records.append(alert_record(alert, incident.id))
         self._closing.pop(id_, None)
+        incident.closed_by, incident.closed_text = author, text
         self._resolve(incident, now, f"by {author}")
 
     def message_died(self, entry: OutboxEntry) -> None:

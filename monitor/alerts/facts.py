@@ -11,6 +11,7 @@ from monitor.ladder import DeviceFault
 from monitor.model import Device, DeviceId, Severity, State, WallMs
 from monitor.notifiers.attachment import Attachment
 from monitor.notifiers.notice import AlsoLine, DeviceLine, Notice, NoticeKind, RateLine
+from monitor.rules.online_rate import is_breached
 
 WORST = 10
 """Devices named in a notice; the rest are counted."""
@@ -72,13 +73,18 @@ def offline_of(incident: Incident, fleet: FleetView) -> list[DeviceId]:
     found = dict.fromkeys(causes)
     for alert in alerts:
         if alert.cause == "power_cut":
-            found.update(dict.fromkeys(alert.offline))
+            found.update(dict.fromkeys(_still_off(alert.offline, fleet)))
     for device in causes:
         found.update(dict.fromkeys(fleet.behind(device)))
     if not causes:
         for alert in alerts:
-            found.update(dict.fromkeys(alert.offline))
+            found.update(dict.fromkeys(_still_off(alert.offline, fleet)))
     return list(found)
+
+
+def _still_off(devices: Iterable[DeviceId], fleet: FleetView) -> list[DeviceId]:
+    """An alert names those that were off line when it was last heard of; some may be back since."""
+    return [id_ for id_ in devices if fleet.condition(id_)[0] is not State.UP]
 
 
 class Title(NamedTuple):
@@ -149,7 +155,8 @@ def notice_of(
 ) -> Notice:
     lead = incident.lead()
     alerts = incident.alerts.values() if kind is NoticeKind.RESOLVED else incident.open_alerts()
-    rates = [a for a in alerts if a.rate is not None]
+    # A rate that has recovered may still be waited for: it could be below again in a minute.
+    rates = [a for a in alerts if a.rate and (kind is NoticeKind.RESOLVED or is_breached(a.rate))]
     faulty = [] if offline or kind is NoticeKind.RESOLVED else _faulty(alerts)
     return Notice(
         kind=kind,
@@ -166,7 +173,9 @@ def notice_of(
         affected=len({a.device for a in faulty}),
         rates=tuple(_rate_line(a) for a in rates),
         devices=tuple(_lines(offline, fleet) if offline else _fault_lines(faulty, fleet)),
-        detail=detail or ("" if lead.evidence else _detail(alerts, lead)),
+        detail=detail or incident.closed_text or ("" if lead.evidence else _detail(alerts, lead)),
+        closed_by=incident.closed_by,
+        places=incident.places if incident.cause == "power_cut" else 0,
         acked_by=incident.acked_by if incident.is_acknowledged(at) else "",
         clock=clock.clock if clock else "",
         used_ms=clock.used_ms if clock else 0,
@@ -178,6 +187,20 @@ def notice_of(
         attachments=_attachments(alerts) if kind is NoticeKind.OPENED else (),
         remedy=incident.remedy if kind is NoticeKind.RESOLVED else "",
     )
+
+
+def places_of(incident: Incident) -> int:
+    """How many feeders and sites have no power: those that lie within another are not counted."""
+    dark = [a.offline_set for a in incident.open_alerts() if a.cause == "power_cut" and a.offline_set]
+    found: dict[DeviceId, list[frozenset[DeviceId]]] = {}
+    count = 0
+    for group in sorted(dark, key=len, reverse=True):
+        larger = found.get(next(iter(group)), ())
+        if not any(group <= other for other in larger):
+            count += 1
+            for device in group:
+                found.setdefault(device, []).append(group)
+    return count
 
 
 def _attachments(alerts: Iterable[Alert]) -> tuple[Attachment, ...]:

@@ -118,6 +118,11 @@ class Incident:
     last_severity: Severity | None = None
     """How grave the last message said it was."""
     last_progress: WallMs | None = None
+    closed_by: str = ""
+    """Who said that it is over; empty when it was seen to be."""
+    closed_text: str = ""
+    places: int = 0
+    """At the height of a power cut: how many feeders and sites it took."""
     steps_done: set[tuple[str, int]] = field(default_factory=set)
     """Rungs of the ladder that were taken: level and number."""
     # in memory only: what follows from the configuration and the clock

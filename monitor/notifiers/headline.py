@@ -158,6 +158,13 @@ def headline(words: Words, notice: Notice) -> str:
     """What is broken, or whole again."""
     subject = clean(notice.subject, NAME) or words.text("Whole network")
     over = notice.kind is NoticeKind.RESOLVED
+    if over and notice.closed_by:
+        return words.text("{subject}: closed by {name}", subject=subject, name=clean(notice.closed_by, NAME))
+    if notice.places > 1:
+        more = notice.places - 1
+        subject = words.many(
+            "{subject} and {n} more place", "{subject} and {n} more places", more, subject=subject
+        )
     if notice.cause == "online_rate" and len(notice.rates) == 1:
         rate = notice.rates[0]
         if over:

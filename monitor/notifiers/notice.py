@@ -92,6 +92,10 @@ class Notice:
     detail: str = ""
     """Free words where no field fits (a threshold's value, our own trouble)."""
     acked_by: str = ""
+    closed_by: str = ""
+    """Who said that it is over; empty when it was seen to be. ``detail`` is what they said of it."""
+    places: int = 0
+    """For a power cut: how many feeders and sites it took; ``subject`` is the largest."""
     incidents: int = 0
     """For a digest: how many incidents it speaks of; ``ended`` how many have ended."""
     ended: int = 0

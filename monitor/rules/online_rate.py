@@ -189,5 +189,12 @@ class OnlineRateRule:
 def holds_without(rate: Rate, offline: Iterable[DeviceId], explained: Set[DeviceId]) -> bool:
     """Whether the rate would be good enough if the explained devices were left out of it."""
     own = sum(1 for device in offline if device not in explained)
-    counted = rate.online + own
-    return rate.online * 10000 >= int(Decimal(str(rate.threshold_percent)) * 100) * counted
+    return _enough(rate.online, rate.online + own, rate.threshold_percent)
+
+
+def is_breached(rate: Rate) -> bool:
+    return not _enough(rate.online, rate.counted, rate.threshold_percent)
+
+
+def _enough(online: int, counted: int, threshold_percent: float) -> bool:
+    return online * 10000 >= int(Decimal(str(threshold_percent)) * 100) * counted
