@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.collectors.http1 import Answer, WireError
 from monitor.collectors.onvif.soap import Call
-from monitor.collectors.onvif.xml import Element, parse
+from monitor.collectors.onvif.xml import Element, namespace_of, parse
 from monitor.model import Reason
 
 # fmt: off
@@ -81,15 +81,16 @@ def response(call: Call, answer: Answer) -> Element:
         raise WireError(Reason.PROTOCOL, "XML, but no SOAP answer")
     if first.local == "Fault":
         raise _fault(first)
-    if status != 200 or not _is_response(first, call):
+    if status != 200 or not _is_response([root, body or root, first], call):
         raise WireError(Reason.PROTOCOL, f"not the answer to {call.name}")
     return first
 
 
-def _is_response(element: Element, call: Call) -> bool:
+def _is_response(path: list[Element], call: Call) -> bool:
     """The very element, in the namespace of its service; some devices give none, or end it in a slash."""
-    namespace = element.tag.rpartition(" ")[0].rstrip("/")
-    return element.local == f"{call.name}Response" and namespace in ("", call.service.value)
+    if path[-1].local != f"{call.name}Response":
+        return False
+    return namespace_of(path).rstrip("/") in ("", call.service.value)
 
 
 def _fault(fault: Element) -> WireError:
@@ -193,7 +194,7 @@ def _attribute(element: Element, name: str) -> str:
     """An attribute by its local name."""
     found = element.attributes.get(name)
     if found is None:
-        found = next((v for k, v in element.attributes.items() if k.rpartition(" ")[2] == name), "")
+        found = next((v for k, v in element.attributes.items() if k.rpartition(":")[2] == name), "")
     return found.strip()
 
 

@@ -18,10 +18,10 @@ from monitor.collectors.credentials import (
     refusal_reading,
 )
 from monitor.collectors.fanout import fan_out
-from monitor.collectors.http1 import WireError
+from monitor.collectors.http1 import Answer, WireError
 from monitor.collectors.onvif import answers, soap
 from monitor.collectors.onvif.login import log_in
-from monitor.collectors.onvif.talk import Address, Endpoint, Login, Memory, Talk
+from monitor.collectors.onvif.talk import Address, Endpoint, Login, Memory, Profiles, Talk
 from monitor.collectors.onvif.wsd import BootAsker
 from monitor.collectors.onvif.xml import Element
 from monitor.collectors.pin import USUAL_PORTS, PortRanges, pin, without_secrets
@@ -116,7 +116,7 @@ class OnvifCollector:
             return Result(device.id, "onvif", at, Reason.OK, tuple(readings))
         except WireError as error:
             # Whatever we believed of its services and its log-in is found out afresh.
-            memory.media = memory.login = memory.answerer = None
+            memory.media = memory.login = memory.answerer = memory.profiles = None
             self._book.asked(device, error.reason)
             if error.reason is Reason.AUTH:
                 readings += refusal_reading("onvif", credential, device.id)
@@ -147,9 +147,9 @@ class OnvifCollector:
         readings += _identity(device, memory, information, self._settings.spares)
         if memory.media is None:
             memory.media = await self._find_media(talk, target.ip)
-        profiles = answers.profiles(await talk.ask(soap.GET_PROFILES))
-        readings.append(Reading("onvif.profiles", len(profiles)))
-        token = profiles[0].token
+        profiles = await talk.read(soap.GET_PROFILES, lambda answer: _profiles(memory, answer))
+        readings.append(Reading("onvif.profiles", profiles.count))
+        token = profiles.token
         stream = answers.media_uri(await talk.ask(soap.GET_STREAM_URI, token))
         readings += self._address(memory, "stream_uri", stream, target.ip, ("rtsp", "rtsps"), talk.port)
         with suppress(_NotOffered):
@@ -205,6 +205,14 @@ async def _optional(talk: Talk, call: soap.Call, token: str = "") -> Element:
         if error.reason is Reason.UNEXPECTED:
             raise _NotOffered from None
         raise
+
+
+def _profiles(memory: Memory, answer: Answer) -> Profiles:
+    digest, known = hash(answer.body), memory.profiles
+    if known is None or known.digest != digest or answer.status != 200:
+        found = answers.profiles(answers.response(soap.GET_PROFILES, answer))
+        known = memory.profiles = Profiles(digest, len(found), found[0].token)
+    return known
 
 
 def _boot(memory: Memory, told: asyncio.Future[int]) -> list[Reading]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
+from time import gmtime, strftime
 from xml.sax.saxutils import escape
 
 _DEVICE = "http://www.onvif.org/ver10/device/wsdl"
@@ -64,7 +64,7 @@ def envelope(element: str, header: str = "") -> bytes:
 def username_token(user: str, password: str, nonce: bytes, created_s: float) -> str:
     """A SOAP header with PasswordDigest = Base64(SHA-1(nonce + created + password)) (WSS UsernameToken
     profile 1.0, section 3.1). ``created_s`` is Unix time by the *camera's* clock, or it will refuse."""
-    created = datetime.fromtimestamp(created_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    created = strftime("%Y-%m-%dT%H:%M:%S.000Z", gmtime(created_s))
     digest = hashlib.sha1(nonce + created.encode() + password.encode(), usedforsecurity=False).digest()
     return (
         f'<s:Header><Security s:mustUnderstand="1" xmlns="{_WSS}-wssecurity-secext-1.0.xsd"><UsernameToken>'

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from monitor.clock import Clock
 from monitor.collectors import wire
@@ -19,6 +21,8 @@ from monitor.collectors.http1 import Answer, WireError
 from monitor.collectors.onvif import answers, soap
 from monitor.collectors.onvif.xml import Element
 from monitor.model import Reading, Reason
+
+T = TypeVar("T")
 
 _CLOCK_MOVED_S = 1.0
 
@@ -45,6 +49,17 @@ class Address:
     readings: tuple[Reading, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """The media profiles that a camera has."""
+
+    digest: int
+    """Of the answer that told them: ten kilobytes that are the same from poll to poll are read once."""
+    count: int
+    token: str
+    """Of the first with video."""
+
+
 @dataclass(slots=True)
 class Memory:
     """What is kept of one camera between polls: a few hundred bytes."""
@@ -58,6 +73,7 @@ class Memory:
     boot: int | None = None
     """How often it had started when last asked (WS-Discovery's InstanceId)."""
     addresses: dict[str, Address] = field(default_factory=dict)
+    profiles: Profiles | None = None
 
 
 class Talk:
@@ -93,14 +109,18 @@ class Talk:
 
     async def ask(self, call: soap.Call, token: str = "") -> Element:
         """The response element of ``call``, logged in where the call needs it."""
+        return await self.read(call, lambda answer: answers.response(call, answer), token)
+
+    async def read(self, call: soap.Call, reader: Callable[[Answer], T], token: str = "") -> T:
+        """What ``reader`` makes of the answer to ``call``; it raises ``WireError`` for what is none."""
         if call.open or self._credential is None:
             try:
-                return answers.response(call, await self._send(call, token))
+                return reader(await self._send(call, token))
             except WireError as error:
                 # Some cameras want a password even for what the specification leaves open.
                 if error.reason is not Reason.AUTH or self._credential is None:
                     raise
-        return await self._ask_logged_in(call, token, self._credential)
+        return await self._read_logged_in(call, reader, token, self._credential)
 
     async def measure_clock(self) -> None:
         """Asks for the time and sets ``drift_s``, to half a second (ONVIF tells whole ones)."""
@@ -118,7 +138,9 @@ class Talk:
             self._connection.close()
             self._connection = None
 
-    async def _ask_logged_in(self, call: soap.Call, token: str, account: Credential) -> Element:
+    async def _read_logged_in(
+        self, call: soap.Call, reader: Callable[[Answer], T], token: str, account: Credential
+    ) -> T:
         memory = self._memory
         clock_tried = False
         for _ in range(4 if call.repeatable else 1):
@@ -127,7 +149,7 @@ class Talk:
             if answer.status == 401 and self._take_challenge(answer, account, digest):
                 continue
             try:
-                element = answers.response(call, answer)
+                found = reader(answer)
             except WireError as error:
                 if error.reason is not Reason.AUTH or digest is not None or clock_tried:
                     raise
@@ -137,7 +159,7 @@ class Talk:
                 raise
             memory.login = memory.login or Login.WSSE
             self._nonce_is_new = False  # the password is right: should a nonce be refused now, it has aged
-            return element
+            return found
         raise WireError(Reason.AUTH, "the password was refused")
 
     def _take_challenge(self, answer: Answer, account: Credential, used: Answerer | None) -> bool:

@@ -91,8 +91,9 @@ def _uuid(message: str) -> str:
 
 def _service(named: list[str], address: str) -> str:
     """Of several addresses (IPv4, IPv6, a second network) the one that the answer came from."""
-    own = (uri for uri in named if same_host(_host(uri), address))
-    return next(own, named[0] if named else "")
+    if len(named) < 2:
+        return named[0] if named else ""
+    return next((uri for uri in named if same_host(_host(uri), address)), named[0])
 
 
 def _host(uri: str) -> str:
@@ -110,7 +111,8 @@ def _text(element: Element, name: str) -> str:
 def _scope(scopes: list[str], kind: str) -> str:
     start = f"onvif://www.onvif.org/{kind}/"
     found = next((scope[len(start) :] for scope in scopes if scope.lower().startswith(start)), "")
-    return "".join(c if c.isprintable() else " " for c in found[:100]).strip()
+    found = found[:100]
+    return (found if found.isprintable() else "".join(c if c.isprintable() else " " for c in found)).strip()
 
 
 class Prober:

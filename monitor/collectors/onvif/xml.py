@@ -8,16 +8,17 @@ lxml 6.1, libxml2 2.14; ``tests/test_onvif_answers.py`` holds this parser to it)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.parsers import expat
 
 from monitor.collectors.http1 import WireError
 from monitor.model import Reason
 
-_MAX_ELEMENTS = 24_000
+_MAX_TAGS = 36_000
 _MAX_KEPT = 4_000
 _MAX_ATTRIBUTES = 16_000
-"""At most so many, wherever they stand. (An NVR with 64 channels comes to some 12,000 elements.)"""
+"""At most so many, wherever they stand. (An NVR with 64 channels comes to some 12,000 elements: 24,000
+tags.)"""
 _MAX_DEPTH = 64
 _NAMED_DEPTH = 3
 """Envelope, Body and the answer itself are kept whatever their names."""
@@ -36,12 +37,12 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Element:
-    """One element: ``tag`` is ``"namespace local"``, or ``"local"`` where there is no namespace."""
+    """One element. ``name`` is as written, ``local`` without its prefix."""
 
-    __slots__ = ("attributes", "children", "local", "tag", "text")
+    __slots__ = ("attributes", "children", "local", "name", "text")
 
-    def __init__(self, tag: str, local: str, attributes: dict[str, str]) -> None:
-        self.tag = tag
+    def __init__(self, name: str, local: str, attributes: dict[str, str]) -> None:
+        self.name = name
         self.local = local
         self.attributes = attributes
         self.children: list[Element] = []
@@ -61,46 +62,54 @@ class Element:
             yield from each.walk()
 
 
+def namespace_of(path: Sequence[Element]) -> str:
+    """The namespace of the last element of a path from the root; empty if it has none.
+
+    Prefixes are only resolved where somebody asks: having expat do it for all costs a tenth of the parsing.
+    """
+    prefix, colon, _ = path[-1].name.partition(":")
+    declaration = f"xmlns:{prefix}" if colon else "xmlns"
+    return next((e.attributes[declaration] for e in reversed(path) if declaration in e.attributes), "")
+
+
 class _Refused(Exception):
     """Stops expat; carries what to say."""
 
 
 class _Builder:
-    """Keeps the elements of known names; what lies below others is counted and passed over."""
+    """Keeps the elements of known names; what lies below others is passed over."""
 
-    __slots__ = ("_count", "_kept", "_known", "_skipped", "_stack", "root")
+    __slots__ = ("_kept", "_known", "_skipped", "_stack", "root")
 
     def __init__(self, known: frozenset[str]) -> None:
         self._known = known
-        self._count = self._kept = 0
+        self._kept = 0
         self._skipped = 0
         """How deep we are in an element that is passed over."""
         self._stack: list[Element] = []
         self.root: Element | None = None
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._count += 1
-        if self._count > _MAX_ELEMENTS:
-            raise _Refused
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         if self._skipped:
             self._skipped += 1
             return
         stack = self._stack
-        local = tag.rpartition(" ")[2]
-        if len(stack) >= _NAMED_DEPTH and local not in self._known:
+        local = name.rpartition(":")[2]
+        depth = len(stack)
+        if depth >= _NAMED_DEPTH and local not in self._known:
             self._skipped = 1
             return
-        element = Element(tag, local, attributes)
+        element = Element(name, local, attributes)
         self._kept += 1
-        if stack:
+        if depth:
             stack[-1].children.append(element)
-            if len(stack) >= _MAX_DEPTH or self._kept > _MAX_KEPT:
+            if depth >= _MAX_DEPTH or self._kept > _MAX_KEPT:
                 raise _Refused
         else:
             self.root = element
         stack.append(element)
 
-    def end(self, tag: str) -> None:
+    def end(self, name: str) -> None:
         if self._skipped:
             self._skipped -= 1
         else:
@@ -108,8 +117,10 @@ class _Builder:
 
     def data(self, text: str) -> None:
         # Text after a child is layout: only what comes first is kept.
-        if not self._skipped and not self._stack[-1].children:
-            self._stack[-1].text += text
+        if not self._skipped:
+            at = self._stack[-1]
+            if not at.children:
+                at.text += text
 
 
 def _doctype(*_: object) -> None:
@@ -123,6 +134,8 @@ def parse(raw: bytes, known: frozenset[str]) -> Element:
         raw = raw.strip(_PADDING).removeprefix(b"\xef\xbb\xbf").strip(_PADDING)
     if not raw:
         raise WireError(Reason.PROTOCOL, "an empty answer")
+    if raw.count(b"<") > _MAX_TAGS:
+        raise WireError(Reason.OVERSIZE, "too many XML elements")
     if raw.count(b"=") > _MAX_ATTRIBUTES:
         raise WireError(Reason.OVERSIZE, "too many XML attributes")
     text = _decoded(raw)
@@ -148,7 +161,7 @@ def _is_utf_8(raw: bytes) -> bool:
 
 def _parsed(text: bytes | str, known: frozenset[str]) -> Element:
     builder = _Builder(known)
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
