@@ -3,7 +3,8 @@
 Each faulty camera is asked twice, by ONVIF and by RTSP: alone, for ``extra_mb`` (growth of the peak of
 resident memory) and ``stall_ms`` (the longest stretch of processor time between two turns of a heartbeat, so
 that other load on the machine does not count; a healthy camera's beside it), and among fifty healthy ones,
-none of which may come out otherwise than well.
+none of which may come out otherwise than well. ``p99_ms_others``: how long the healthy ones took to answer,
+over all those rounds and over as many without a faulty one, turn by turn.
 """
 
 from __future__ import annotations
@@ -61,14 +62,27 @@ def peak_mb(reset: bool = False) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-async def round_of(collector: Collector, due: list[Target]) -> tuple[dict[str, Reason], float, float, float]:
+ANSWERED = ("onvif.response_ms", "rtsp.first_key_frame_ms")
+
+
+async def round_of(
+    collector: Collector, due: list[Target], answered: list[float] | None = None
+) -> tuple[dict[str, Reason], float, float, float]:
+    """``answered`` takes up how long those that are well took."""
     before = peak_mb(reset=True)
     began = time.perf_counter()
     reasons: dict[str, Reason] = {}
     async with Stall() as stall:
         async for batch in collector.collect(due, asyncio.get_running_loop().time() + 10):
             reasons |= {result.device: result.reason for result in batch}
+            if answered is not None:
+                well = (reading for result in batch if result.ok for reading in result.readings)
+                answered += [float(reading.value) for reading in well if reading.metric in ANSWERED]
     return reasons, peak_mb() - before, stall.worst_ms, time.perf_counter() - began
+
+
+def p99(values: list[float]) -> float:
+    return round(sorted(values)[int(len(values) * 0.99)], 1)
 
 
 async def costs(onvif_port: int, rtsp_port: int) -> dict[str, object]:
@@ -87,14 +101,18 @@ async def costs(onvif_port: int, rtsp_port: int) -> dict[str, object]:
     false_ok: list[str] = []
     harmed = 0
     quiet: dict[str, float] = {}
+    others: dict[str, dict[str, float]] = {}
     for name, check in checks.items():
         await round_of(check, healthy)
         quiet[name] = (await round_of(check, healthy[:1]))[2]
         table[name] = {}
+        without: list[float] = []
+        beside: list[float] = []
         for fault, camera in faulty.items():
             alone, extra_mb, stall_ms, took_s = await round_of(check, [camera])
             reason = alone[camera.device.id]
-            reasons, *_ = await round_of(check, [camera, *healthy])
+            await round_of(check, healthy, without)
+            reasons, *_ = await round_of(check, [camera, *healthy], beside)
             harmed += sum(reasons[other.device.id] is not Reason.OK for other in healthy)
             if reason is Reason.OK and fault not in OK_FOR[name]:
                 false_ok.append(f"{name} {fault}")
@@ -104,6 +122,7 @@ async def costs(onvif_port: int, rtsp_port: int) -> dict[str, object]:
                 "stall_ms": round(stall_ms, 1),
                 "took_s": round(took_s, 2),
             }
+        others[name] = {"without": p99(without), "beside": p99(beside)}
     rows = [row for each in table.values() for row in each.values()]
     return {
         "extra_mb_max": max(row["extra_mb"] for row in rows),
@@ -112,6 +131,7 @@ async def costs(onvif_port: int, rtsp_port: int) -> dict[str, object]:
         "took_s_max": max(row["took_s"] for row in rows),
         "false_ok": false_ok,
         "others_harmed": harmed,
+        "p99_ms_others": others,
         "faults": table,
     }
 
