@@ -128,6 +128,26 @@ def test_a_torn_segment_yields_its_survivors_and_writing_goes_on(
     third.close()
 
 
+@pytest.mark.parametrize(("tear", "survivors", "lost"), TORN)
+def test_a_torn_segment_before_the_last_yields_the_same_survivors(
+    tmp_path: Path, tear: Callable[[bytes, list[int]], bytes], survivors: list[int], lost: int
+) -> None:
+    first = opened(tmp_path)
+    for body in bodies(3):
+        first.append(body, 10, 1)
+    first.close()
+    [path] = segments(tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(tear(data, [frame.end for frame in frames.scan(data).frames]))
+    path.with_stem(f"{int(path.stem) + 1:012d}").write_bytes(frames.pack(b"next", 1, 1))
+    second = opened(tmp_path)
+    assert drain(second) == [bodies(3)[n] for n in survivors] + [b"next"]
+    assert second.counts.dropped_damaged == lost
+    assert second.counts.damaged_bytes > 0
+    assert second.points == 0
+    second.close()
+
+
 def test_damage_that_comes_later_is_passed_over_and_counted(tmp_path: Path) -> None:
     spool = opened(tmp_path)
     for body in bodies(3):

@@ -100,9 +100,9 @@ class Spool:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 raise SpoolBusy(f"{self._path} is in use by another process") from error
             raise
-        for path in sorted(self._path.glob(f"*{_SUFFIX}")):
-            if path.stem.isdecimal():
-                self._recover(path)
+        paths = [path for path in sorted(self._path.glob(f"*{_SUFFIX}")) if path.stem.isdecimal()]
+        for path in paths:
+            self._recover(path, sealed=path is not paths[-1])
 
     def close(self) -> None:
         self._seal()
@@ -188,17 +188,19 @@ class Spool:
                 self._remove(segment)
         return lost
 
-    def _recover(self, path: Path) -> None:
+    def _recover(self, path: Path, *, sealed: bool) -> None:
         number = int(path.stem)
         self._next = max(self._next, number + 1)
-        data = path.read_bytes()
-        found = frames.scan(data)
+        size = path.stat().st_size
+        found = self._skim(path, size) if sealed else None
+        if found is None:
+            found = frames.scan(path.read_bytes())
         self.counts.damaged_bytes += found.damaged_bytes
         self.counts.dropped_damaged += found.lost_points
         if not found.frames:
             path.unlink()
             return
-        if found.end < len(data):
+        if found.end < size:
             os.truncate(path, found.end)
         segment = _Segment(number, path, {frame.offset: frame for frame in found.frames}, found.end)
         segment.points = sum(frame.points for frame in found.frames)
@@ -206,6 +208,15 @@ class Spool:
         self._segments[number] = segment
         self.bytes += segment.bytes
         self.points += segment.points
+
+    @staticmethod
+    def _skim(path: Path, size: int) -> frames.Scan | None:
+        """A sealed segment was synced as it was closed: its bodies can wait until they are read."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return frames.skim(fd, size)
+        finally:
+            os.close(fd)
 
     def _roll(self) -> None:
         self._seal()
