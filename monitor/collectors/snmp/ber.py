@@ -276,6 +276,8 @@ def decode_all(tags: list[int], raws: list[bytes]) -> list[Value]:
     ):
         return list(map(int.from_bytes, raws))
     decoders, from_bytes = DECODERS, int.from_bytes
+    if tags.count(INTEGER) == len(tags) and all(raws) and max(map(len, raws)) <= 4:
+        return [from_bytes(raw, signed=True) for raw in raws]
     try:
         return [
             from_bytes(raw) if 0 < len(raw) <= limits.get(tag, 0) else decoders[tag](raw)

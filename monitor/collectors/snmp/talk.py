@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import gt
 from typing import TypeVar
 
@@ -162,10 +163,10 @@ def _walk_group(columns: list[Column], limits: Limits, rows_hint: int) -> Talk[N
         )
         if limits.bulk:
             repetitions = _repetitions(limits.bindings // len(asked), rows_hint, len(asked[0].indexes))
-            reply = yield Request(PduType.GET_BULK, names, repetitions)
+            reply = yield _request(PduType.GET_BULK, names, repetitions)
         else:
             repetitions = 1
-            reply = yield Request(PduType.GET_NEXT, names)
+            reply = yield _request(PduType.GET_NEXT, names, 0)
         if reply.status == _TOO_BIG:
             if repetitions > 1:
                 limits.bindings = repetitions * len(asked) // 2
@@ -188,6 +189,12 @@ def _walk_group(columns: list[Column], limits: Limits, rows_hint: int) -> Talk[N
         over = _deal(asked, reply, limits.max_rows)
         if over:
             live = [column for column in live if all(column is not other for other in over)]
+
+
+@lru_cache(maxsize=8192)
+def _request(pdu: PduType, names: tuple[bytes, ...], repetitions: int) -> Request:
+    """Made once for all agents that are asked the same: whole fleets are."""
+    return Request(pdu, names, repetitions)
 
 
 def _deal(asked: list[Column], reply: Reply, max_rows: int) -> list[Column]:
