@@ -177,6 +177,23 @@ def test_pdf_texts_fit_their_columns_however_long_the_name(tmp_path: Path) -> No
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
+@pytest.mark.parametrize(
+    ("line", "char", "broken"),
+    [
+        ("平均修复时间（MTTR", "）", ("平均修复时间", "（MTTR）")),
+        ("在线率（", "不", ("在线率", "（不")),
+        ("电源适配器损坏", "，", ("电源适配器损", "坏，")),
+        ("340200000013", "2", ("340200000013", "2")),
+    ],
+)
+def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one_and_short_words_stay_whole(
+    line: str, char: str, broken: tuple[str, str]
+) -> None:
+    from monitor.reports.pdf import _broken
+
+    assert _broken(line, char) == broken
+
+
 def test_without_a_font_the_command_says_what_to_install_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from monitor.books.timeline import Class, Segments
 from monitor.model import DeviceId, State
 
 K = TypeVar("K", bound=Hashable)
-_OFFLINE = (State.DOWN, State.UNREACHABLE)
+_DOWN, _UNREACHABLE = State.DOWN, State.UNREACHABLE
 T = TypeVar("T")
 
 
@@ -99,9 +99,14 @@ def _runs(pieces: Iterable[_Piece]) -> Iterator[tuple[_Run, bool]]:
 
 
 def _fault(run: _Run, ended: bool, states: Sequence[StateRow], times: Sequence[int]) -> Fault:
-    during = states[bisect_right(times, run.since) - 1 : bisect_right(times, run.until - 1)]
-    begin = next(row for row in during if row.state in _OFFLINE)
-    own = any(row.state is State.DOWN for row in during)
+    begin, own = None, False
+    for row in states[bisect_right(times, run.since) - 1 : bisect_right(times, run.until - 1)]:
+        state = row.state
+        if state is _DOWN or state is _UNREACHABLE:
+            begin = begin or row
+            own = own or state is _DOWN
+    if begin is None:
+        raise ValueError(f"{run.stretch.device} is offline at {run.since} by no state of its own")
     span = Span(run.since, run.until)
     return Fault(run.stretch, span, ended, run.offline, run.excluded, own, begin.reason, begin.parent)
 
@@ -144,7 +149,7 @@ def problems_of(faults: Iterable[Fault], *, at_least: int = 3, within_s: int = 3
     found = []
     for _, group in groupby((f for f in faults if f.own), key=lambda fault: fault.stretch.device):
         own = tuple(group)
-        if any(
+        if len(own) >= at_least and any(
             own[n + at_least - 1].span.since - own[n].span.since <= within_s
             for n in range(len(own) - at_least + 1)
         ):

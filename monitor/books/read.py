@@ -141,11 +141,11 @@ _WITHIN = (
 def _states(db: sqlite3.Connection, bounds: Span) -> dict[DeviceId, list[StateRow]]:
     """The state that each device came into the period with, and its changes within."""
     parameters = {"since": bounds.since * 1000, "until": bounds.until * 1000}
+    known = {state.value: state for state in State}
     found = {
-        DeviceId(device): [StateRow(at // 1000, State(state), reason, parent)]
+        DeviceId(device): [StateRow(at // 1000, known[state], reason, parent)]
         for device, at, state, reason, parent in db.execute(_BEFORE, parameters)
     }
-    known = {state.value: state for state in State}
     for device, rows in groupby(db.execute(_WITHIN, parameters), key=itemgetter(0)):
         found.setdefault(DeviceId(device), []).extend(
             [StateRow(at // 1000, known[state], reason, parent) for _, at, state, reason, parent in rows]

@@ -45,9 +45,9 @@ def rate_by_day(days: Sequence[str], rates: Sequence[Fraction], line_bp: int, li
     return Drawing(WIDTH, top + height + 24, tuple(items))
 
 
-def heat_map(rows: Sequence[str], cells: Sequence[Sequence[int]]) -> Drawing:
-    """Seven weekdays by 24 hours; the darker, the more. The number of each row's largest cell is not lost:
-    tables beside it hold the figures."""
+def heat_map(rows: Sequence[str], cells: Sequence[Sequence[int]], none: str, most_shown: str) -> Drawing:
+    """Seven weekdays by 24 hours; the darker, the more. ``none`` and ``most_shown`` are the ends of the scale
+    below, in words."""
     left, top, cell, tall = 52.0, 18.0, (WIDTH - 64) / 24, 22.0
     most = max((value for row in cells for value in row), default=0)
     items: list[Rect | Line | Label] = [
@@ -58,7 +58,14 @@ def heat_map(rows: Sequence[str], cells: Sequence[Sequence[int]]) -> Drawing:
         for hour, value in enumerate(row):
             fill = _shade(value, most)
             items.append(Rect(left + cell * hour + 0.5, top + tall * n + 0.5, cell - 1, tall - 1, fill))
-    return Drawing(WIDTH, top + tall * len(rows) + 6, tuple(items))
+    y = top + tall * len(rows) + 8
+    steps = [0, *(most * n // 4 for n in range(1, 5))] if most else [0]
+    for n, value in enumerate(steps):
+        items.append(Rect(left + 26 * n, y, 24, 10, _shade(value, most)))
+    items.append(Label(left - 6, y + 9, none, "end", 9))
+    if most:
+        items.append(Label(left + 26 * len(steps) + 4, y + 9, most_shown, "start", 9))
+    return Drawing(WIDTH, y + 16, tuple(items))
 
 
 def bars(names: Sequence[str], values: Sequence[int], shown: Sequence[str]) -> Drawing:

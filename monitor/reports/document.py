@@ -81,6 +81,9 @@ class Signatures:
     """A block to be signed by hand: one field for each party."""
 
     parties: tuple[str, ...]
+    sign: str
+    """The words at the line: signature and seal."""
+    date: str
 
 
 Block = Heading | Paragraph | Facts | Table | Chart | Signatures

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -86,6 +88,26 @@ def read_figures(
     devices: frozenset[DeviceId] | None = None,
 ) -> Figures:
     """Of all devices, or of these. ``NothingBooked`` when none of them was in service in the period."""
+    with _uncollected():
+        return _read_figures(db, period, terms, now, devices)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Half a million small objects are made here, and all of them stay: the collector would walk them again
+    and again, for a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _read_figures(
+    db: sqlite3.Connection, period: Period, terms: Terms, now: int, devices: frozenset[DeviceId] | None
+) -> Figures:
     contract = terms.contract
     cut = period.cut(now)
     with snapshot(db):

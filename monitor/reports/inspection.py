@@ -15,14 +15,13 @@ from monitor.reports.document import (
     Document,
     Facts,
     Heading,
-    Signatures,
     Sort,
     Table,
     Value,
     hours,
 )
 from monitor.reports.figures import Figures
-from monitor.reports.parts import head, kind_word, natural, subtitle
+from monitor.reports.parts import head, kind_word, natural, signatures, subtitle
 from monitor.words import N_, Words
 
 TITLE = N_("System inspection report")
@@ -63,11 +62,10 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
     ):
         yield _area(area or t("(none)"), stretches, states, faults, found, words)
     yield Heading(t("3. Signatures"))
-    yield Signatures(
-        (
-            t("Customer: {name}", name=f.contract.customer),
-            t("Inspected by: {name}", name=f.contract.provider),
-        )
+    yield signatures(
+        words,
+        t("Customer: {name}", name=f.contract.customer),
+        t("Inspected by: {name}", name=f.contract.provider),
     )
 
 

@@ -42,8 +42,8 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
     yield Heading(t("1. Work records"))
     yield Paragraph(
         t(
-            "Told: the first message that a channel took. The repair clock stands still during exclusions"
-            " that cover what the incident is about."
+            "Told: the first message that a channel took. The clocks stand still while exclusions excuse all"
+            " that is to be repaired."
         )
     )
     yield _records(f, words)
@@ -94,7 +94,7 @@ def _records(f: Figures, words: Words) -> Table:
         Column(t("Began"), Sort.MOMENT, 1.3),
         Column(t("Found"), Sort.MOMENT, 1.3),
         Column(t("Told"), Sort.MOMENT, 1.3),
-        Column(t("Acknowledged"), width=1.4),
+        Column(t("Acknowledged"), width=1.55),
         Column(t("Repaired"), Sort.MOMENT, 1.3),
         Column(t("Verified"), width=1.4),
         Column(t("Cause and notes"), width=1.6),

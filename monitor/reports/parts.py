@@ -13,7 +13,7 @@ from monitor.books.tally import Fraction, tallies, tally
 from monitor.model import Kind
 from monitor.notifiers.clean import clean
 from monitor.notifiers.headline import BROKEN, NAME, severity_word
-from monitor.reports.document import Block, Column, Sort, Table, Value, moment
+from monitor.reports.document import Block, Column, Signatures, Sort, Table, Value, moment
 from monitor.reports.figures import Figures
 from monitor.words import N_, Words
 
@@ -94,6 +94,10 @@ def head(f: Figures, words: Words) -> tuple[tuple[str, str], ...]:
         (t("Devices"), f"{len({s.device for s in f.everything.stretches}):,}"),
         (t("Measured"), coverage.percent()),
     )
+
+
+def signatures(words: Words, *parties: str) -> Signatures:
+    return Signatures(parties, words.text("Signature and seal:"), words.text("Date:"))
 
 
 def service_tables(f: Figures, words: Words) -> Iterator[Block]:

@@ -28,6 +28,8 @@ _MARGIN = 14.0
 _LINE = 5.2
 _PAD = 1.2
 _GREY, _HEAD, _BAD, _RULE = (71, 85, 105), (241, 245, 249), (153, 27, 27), (203, 213, 225)
+_CLOSING = "，。、；：！？）》」』】”’％%,.;:!?)]}"
+_OPENING = "（《「『【“‘([{"
 _POINT_MM = 25.4 / 72
 _SCALE = 0.3
 """Millimetres for a point of a drawing."""
@@ -110,8 +112,8 @@ class _Paper:
                 self._facts(pairs)
             case Chart(title, drawing):
                 self._chart(title, drawing)
-            case Signatures(parties):
-                self._signatures(parties)
+            case Signatures():
+                self._signatures(block)
             case Table():
                 self._table(block)
 
@@ -153,7 +155,9 @@ class _Paper:
         zone, columns = self.document.zone, table.columns
         for n, row in enumerate(table.rows):
             texts = [show(value, column, zone) for value, column in zip(row, columns, strict=True)]
-            self._row(table, texts, widths, _BAD if n in table.bad else (30, 41, 59))
+            # The last row takes the total along to the next page: alone there it would say little.
+            more = _ROW + 1 if table.total and n == len(table.rows) - 1 else 0.0
+            self._row(table, texts, widths, _BAD if n in table.bad else (30, 41, 59), room=more)
         if table.total:
             texts = [show(value, column, zone) for value, column in zip(totals(table), columns, strict=True)]
             self._row(table, texts, widths, (30, 41, 59), fill=True)
@@ -172,10 +176,11 @@ class _Paper:
         colour: tuple[int, int, int],
         *,
         fill: bool = False,
+        room: float = 0.0,
     ) -> None:
         self._font(_SMALL, colour)
         lines = self._lines(texts, widths)
-        if self._room(max(map(len, lines)) * _ROW + 1):
+        if self._room(max(map(len, lines)) * _ROW + 1 + room):
             self._head(table, widths)
             self._font(_SMALL, colour)
         self._cells(lines, widths, table.columns, fill=fill)
@@ -200,7 +205,7 @@ class _Paper:
         pdf.set_xy(_MARGIN, y + height)
 
     def _wrapped(self, text: str, width: float) -> list[str]:
-        """Lines that fit: broken at a blank where there is one, else between any two characters."""
+        """Lines that fit: broken at a blank where there is one, else between characters as Chinese is set."""
         measure = self.pdf.get_string_width
         if not text or measure(text) <= width:
             return [text]
@@ -212,8 +217,9 @@ class _Paper:
                     lines.append(head)
                     line = rest + char
                 else:
-                    lines.append(line)
-                    line = char.strip()
+                    head, rest = _broken(line, char)
+                    lines.append(head)
+                    line = rest.strip()
             else:
                 line += char
         return [*lines, line]
@@ -249,16 +255,35 @@ class _Paper:
                     shift = {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
                     pdf.text(x0 + x * scale - shift, y0 + y * scale, text)
 
-    def _signatures(self, parties: tuple[str, ...]) -> None:
-        self._room(40)
+    def _signatures(self, block: Signatures) -> None:
+        parties = block.parties
+        self._room(34)
         width = float(self.pdf.epw) / len(parties)
         y = self.pdf.get_y() + 8
         self.pdf.set_draw_color(*_GREY)
         for n, party in enumerate(parties):
             self._at(_MARGIN + width * n, y, width - 10, party)
+            self._at(_MARGIN + width * n, y + 14, 40, block.sign, colour=_GREY)
+            self._at(_MARGIN + width * (n + 0.62), y + 14, 40, block.date, colour=_GREY)
             self.pdf.line(_MARGIN + width * n, y + 20, _MARGIN + width * (n + 1) - 12, y + 20)
         self.pdf.set_draw_color(*_RULE)
         self.pdf.set_xy(_MARGIN, y + 26)
+
+
+def _broken(line: str, char: str) -> tuple[str, str]:
+    """Break ``line`` before ``char``: what stays, and what begins the next line. No line begins with a
+    closing mark or ends with an opening one (GB/T 15834), and short words stay whole."""
+    least = len(line) - 1 if char in _CLOSING and len(line) > 1 else len(line)
+    at, after = least, line[least] if least < len(line) else char
+    while at > 1 and (line[at - 1] in _OPENING or (_in_word(line[at - 1]) and _in_word(after))):
+        at, after = at - 1, line[at - 1]
+    if at <= len(line) // 2:
+        at = least
+    return line[:at], line[at:] + char
+
+
+def _in_word(char: str) -> bool:
+    return char.isascii() and char.isalnum()
 
 
 def _chart_height(drawing: Drawing) -> float:

@@ -21,14 +21,22 @@ from monitor.reports.document import (
     Facts,
     Heading,
     Paragraph,
-    Signatures,
     Sort,
     Table,
     Value,
     hours,
 )
 from monitor.reports.figures import Figures
-from monitor.reports.parts import cause_word, head, limit, natural, scope_word, service_tables, subtitle
+from monitor.reports.parts import (
+    cause_word,
+    head,
+    limit,
+    natural,
+    scope_word,
+    service_tables,
+    signatures,
+    subtitle,
+)
 from monitor.words import N_, Words
 
 TITLE = N_("Contract statement of the video network")
@@ -73,11 +81,10 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
     yield from _worst(f, words)
     yield Heading(t("7. Service"))
     yield from service_tables(f, words)
-    yield Signatures(
-        (
-            t("Customer: {name}", name=f.contract.customer),
-            t("Maintenance: {name}", name=f.contract.provider),
-        )
+    yield signatures(
+        words,
+        t("Customer: {name}", name=f.contract.customer),
+        t("Maintenance: {name}", name=f.contract.provider),
     )
 
 
@@ -105,7 +112,7 @@ def _result(f: Figures, words: Words) -> Table:
         rows.append((line.name, cameras_of(line.segments), *_rates(tally_, f), required, verdict))
     columns = (
         Column(t("Scope"), width=1.5),
-        Column(t("Cameras"), Sort.COUNT, 0.75),
+        Column(t("Cameras"), Sort.COUNT, 0.9),
         *_rate_columns(words),
         Column(t("Required"), Sort.PERCENT, 0.85),
         Column(t("Verdict"), width=0.75),
@@ -125,8 +132,8 @@ def _rate_columns(words: Words) -> tuple[Column, ...]:
         Column(t("Rate"), Sort.PERCENT, 0.75, of=(5, 6)),
         Column(t("Online, nothing excluded"), Sort.SECONDS, 1.45, sums=True),
         Column(t("Counted, nothing excluded"), Sort.SECONDS, 1.45, sums=True),
-        Column(t("Rate without exclusions"), Sort.PERCENT, 0.85, of=(8, 9)),
-        Column(t("Coverage"), Sort.PERCENT, 0.85),
+        Column(t("Rate without exclusions"), Sort.PERCENT, 1.1, of=(8, 9)),
+        Column(t("Coverage"), Sort.PERCENT, 0.95),
     )
 
 
@@ -240,7 +247,7 @@ def _scopes(
         rows.append((scope or t("(none)"), len(counts[scope]), *_rates(tally_, f), verdict))
     columns = (
         Column(name, width=1.5),
-        Column(t("Cameras"), Sort.COUNT, 0.75),
+        Column(t("Cameras"), Sort.COUNT, 0.9),
         *_rate_columns(words),
         Column(t("Verdict"), width=0.75),
     )

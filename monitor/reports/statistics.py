@@ -22,6 +22,7 @@ from monitor.reports.document import (
     Table,
     Value,
 )
+from monitor.reports.document import hours as hours_of
 from monitor.reports.drawing import Drawing
 from monitor.reports.figures import Figures
 from monitor.reports.parts import head, kind_word, service_tables, subtitle
@@ -183,4 +184,5 @@ def _heat(f: Figures, words: Words) -> Drawing:
                 break
             local = f.period.local(begin)
             cells[local.weekday()][local.hour] += min(end, breach.until) - max(begin, breach.since)
-    return heat_map([words.text(day) for day in _WEEKDAYS], cells)
+    longest = hours_of(max(map(max, cells)))
+    return heat_map([words.text(day) for day in _WEEKDAYS], cells, hours_of(0), longest)
