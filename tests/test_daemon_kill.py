@@ -38,9 +38,9 @@ def outbox(house: House) -> int:
         return int(db.execute("SELECT count(*) FROM outbox").fetchone()[0])
 
 
-async def storm(folder: Path, street: Street, phone: Phone, kills: int, seed: int) -> None:
-    """Cameras come and go while the daemon is killed; then everything heals, and the books are compared with
-    what the phone got."""
+async def storm(folder: Path, street: Street, phone: Phone, *, kills: int, busy_s: float, seed: int) -> None:
+    """Cameras come and go while the daemon is killed, after ``busy_s`` on average; then everything heals, and
+    the books are compared with what the phone got."""
     rng = random.Random(seed)
     house = House(folder, {KEY: phone.key})
     # No pause between messages, and an incident for each camera: as much traffic as there can be.
@@ -55,7 +55,7 @@ async def storm(folder: Path, street: Street, phone: Phone, kills: int, seed: in
         async with house.running():
             if rng.random() < 0.8:  # else perhaps in the middle of its start
                 await house.until(lambda s: s["states"].get("up", 0) > 0)
-            end = asyncio.get_running_loop().time() + rng.expovariate(1 / 1.5)
+            end = asyncio.get_running_loop().time() + rng.expovariate(1 / busy_s)
             while asyncio.get_running_loop().time() < end:
                 address = rng.choice(cameras)
                 if address in down:
@@ -96,9 +96,9 @@ async def storm(folder: Path, street: Street, phone: Phone, kills: int, seed: in
 async def test_kill_9_loses_no_message_and_tears_no_span(
     tmp_path: Path, street: Street, phone: Phone
 ) -> None:
-    await storm(tmp_path, street, phone, kills=4, seed=1)
+    await storm(tmp_path, street, phone, kills=3, busy_s=0.8, seed=1)
 
 
 @pytest.mark.long
 async def test_two_hundred_times_kill_9(tmp_path: Path, street: Street, phone: Phone) -> None:
-    await storm(tmp_path, street, phone, kills=200, seed=2)
+    await storm(tmp_path, street, phone, kills=200, busy_s=1.5, seed=2)

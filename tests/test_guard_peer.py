@@ -166,8 +166,7 @@ async def test_a_real_standby_takes_over_within_thirty_seconds_and_sends_once(tm
             second = furnish(tmp_path / "b", fleet, second_phone.port, daemon=peer.format(""))
             second.options = ("--standby-of", f"127.0.0.1:{port}")
             async with first.running(), second.running():
-                await first.all_measured()
-                await second.all_measured()
+                await asyncio.gather(first.all_measured(), second.all_measured())
                 fleet.unplug(fleet.devices[3])
                 await first.until(lambda s: any(lane["delivered"] for lane in s["outbox"]))
                 await second.until(lambda s: bool(s["incidents"]))

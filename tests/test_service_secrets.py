@@ -10,21 +10,71 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
+from click.testing import CliRunner
+from pydantic import BaseModel
 
+from monitor.cli import main
+from monitor.config import Config, load
 from monitor.config.daemon import LogFormat
+from monitor.secrets import SecretRef
+from monitor.settings import Section
 from tests.daemon_support import ROOT
 from tests.service_support import furnish, hook, town
+from tests.test_guard_peer import free_port
 
 MARK = "S3CR3T"
 COMMANDS = (
     ("check",), ("status",), ("status", "--json"), ("incidents", "--json"), ("reload",),
     ("test-notify", "duty"), ("watch-peer", "--once", "127.0.0.1:9"), ("backup", "--to"), ("ack", "1"),
+    ("sink", "test"), ("explain",), ("help", "security"),
 )  # fmt: skip
+PAGES = ("/metrics", "/healthz", "/readyz", "/nothing")
 
-MORE = """
+CONFIG = """
+[sink]
+type = "influxdb"
+url = "http://127.0.0.1:9"
+token = {{ file = "secrets/token" }}
+user = "u"
+password = {{ file = "secrets/password" }}
+[sink.spool]
+path = "spool"
+
+[health]
+port = {health}
+
+[checks.onvif]
+interval = "1s"
+[[checks.onvif.credentials]]
+name = "cameras"
+user = "monitor"
+password = {{ file = "secrets/onvif" }}
+
+[checks.snmp]
+interval = "1s"
+timeout = "100ms"
+[[checks.snmp.credentials]]
+community = {{ file = "secrets/community" }}
+select = {{ kind = "camera" }}
+[[checks.snmp.credentials]]
+version = "3"
+user = {{ user = "u", auth = "sha256", auth_pass = {{ file = "secrets/auth" }}, priv = "aes128", \
+priv_pass = {{ file = "secrets/priv" }} }}
+
+[traps]
+listen = "127.0.0.1"
+port = 0
+communities = [{{ file = "secrets/trap" }}]
+
+[remedies]
+mode = "dry_run"
+poe = {{ community = {{ file = "secrets/poe" }} }}
+
 [channel.one]
 url = "wecombot://{{key}}?at=http://127.0.0.1:9"
 secrets = {{ key = {{ env = "PLANTED" }} }}
@@ -32,7 +82,7 @@ retry_first = "1s"
 
 [channel.two]
 url = "mailtos://{{user}}:{{pass}}@127.0.0.1:9?to=a@b.c"
-secrets = {{ user = {{ file = "{file}" }}, pass = {{ credential = "planted" }} }}
+secrets = {{ user = {{ file = "secrets/file" }}, pass = {{ credential = "planted" }} }}
 retry_first = "1s"
 
 [channel.three]
@@ -41,31 +91,74 @@ secrets = {{ path = {{ env = "PLANTED" }} }}
 options = {{ "header.x-key" = "{{path}}" }}
 retry_first = "1s"
 """
-DAEMON = """heartbeat = {{ url = {{ file = "{url}" }}, every = "5s", timeout = "1s" }}
-peer = {{ address = "127.0.0.1:9", secret = {{ file = "{file}" }}, every = "1s", dead_after = "2s" }}
+DAEMON = """heartbeat = { url = { file = "secrets/url" }, every = "5s", timeout = "1s" }
+peer = { address = "127.0.0.1:9", secret = { file = "secrets/file" }, every = "1s", dead_after = "2s" }
 """
 
 
-async def test_planted_secrets_are_found_nowhere(tmp_path: Path) -> None:
-    """Commands, log at DEBUG, errors, status, books, backup, environment of children, crash trace."""
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    (secrets / "planted").write_text(f"{MARK}-credential")
-    (secrets / "file").write_text(f"{MARK}-file")
-    (secrets / "url").write_text(f"http://127.0.0.1:9/{MARK}-url")
-    environment = {"PLANTED": f"{MARK}-env", "CREDENTIALS_DIRECTORY": str(secrets)}
+def plant(folder: Path) -> dict[str, str]:
+    """The files that the configuration names, each with a secret of its own; the environment beside them."""
+    folder.mkdir()
+    names = "planted file token password onvif community auth priv trap poe"
+    for name in names.split():
+        (folder / name).write_text(f"{MARK}-{name}")
+    (folder / "url").write_text(f"http://127.0.0.1:9/{MARK}-url")
+    return {"PLANTED": f"{MARK}-env", "CREDENTIALS_DIRECTORY": str(folder)}
+
+
+def places_in(value: object) -> Iterator[str]:
+    """Each setting of ``value`` that refers to a secret: its section's class and its name."""
+    if isinstance(value, SecretRef):
+        yield ""
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            nested = list(places_in(getattr(value, name)))
+            yield from [f"{type(value).__name__}.{name}"] if nested == [""] else nested
+    elif isinstance(value, Mapping | list | tuple):
+        parts = value.values() if isinstance(value, Mapping) else value
+        yield from dict.fromkeys(place for part in parts for place in places_in(part))
+
+
+def all_places(section: type[Section] = Section) -> Iterator[str]:
+    for below in section.__subclasses__():
+        for name, field in below.model_fields.items():
+            if "SecretRef" in str(field.annotation):
+                yield f"{below.__name__}.{name}"
+        yield from all_places(below)
+
+
+async def test_planted_secrets_are_found_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands, pages, metrics, messages, log at DEBUG, errors, status, books, backup, crash trace."""
+    environment = plant(tmp_path / "secrets")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    port = free_port()
     said: list[str] = []
+
+    def call(*command: str) -> None:
+        extra = [str(tmp_path / "backups")] if command[0] == "backup" else []
+        extra += [fleet.devices[4].id] if command[0] == "explain" else []
+        options = [] if command[0] == "help" else ["-c", str(house.config)]
+        done = CliRunner().invoke(main, [*command, *extra, *options])
+        assert done.exit_code in (0, 1), done.output  # 2: called in the wrong way, and proves nothing
+        said.append(f"{command}: {done.output} {done.exception!r}")
+
     with town(6, net=6) as fleet:
         async with hook() as phone:
             house = furnish(
                 tmp_path, fleet, phone.port, level="debug", environment=environment,
-                daemon=DAEMON.format(url=secrets / "url", file=secrets / "file"),
-                more=MORE.format(file=secrets / "file"),
+                daemon=DAEMON, more=CONFIG.format(health=port),
             )  # fmt: skip
-            text = house.config.read_text()
+            text = house.config.read_text().replace(
+                '[kind.camera]\nchecks = ["tcp"]',
+                '[kind.camera]\nchecks = ["tcp", "onvif", "snmp"]\nliveness = ["tcp"]',
+            )
             house.config.write_text(
                 text.replace('channels = ["hook"]', 'channels = ["hook", "one", "two", "three"]')
             )
+            config = load(house.config)
+            planted = {place for part in vars_of(config) for place in places_in(part)}
+            assert planted == set(all_places()), "a place where a secret may be named is not tried here"
             async with house.running():
                 await house.all_measured()
                 fleet.unplug(fleet.devices[4])
@@ -73,52 +166,49 @@ async def test_planted_secrets_are_found_nowhere(tmp_path: Path) -> None:
                     lambda s: sum(lane["failing"] or lane["waiting"] for lane in s["outbox"]) >= 3
                 )
                 for command in COMMANDS:
-                    extra = [str(tmp_path / "backups")] if command[0] == "backup" else []
-                    done = await asyncio.to_thread(
-                        subprocess.run,
-                        [sys.executable, "-m", "monitor", *command, *extra, "-c", str(house.config)],
-                        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True,
-                    )  # fmt: skip
-                    said.append(f"{command}: {done.stdout}{done.stderr}")
+                    await asyncio.to_thread(call, *command)
+                async with ClientSession() as session:
+                    for page in PAGES:
+                        async with session.get(f"http://127.0.0.1:{port}{page}") as answer:
+                            said.append(f"{page}: {answer.headers} {await answer.text()}")
+                assert "camwatch_daemon" in said[-len(PAGES)]
                 house.config.write_text(
                     house.config.read_text().replace("wecombot://{key}", "wecombot2://{key}")
                 )
-                said.append(str(await asyncio.to_thread(_refused, house.config, environment)))
+                await asyncio.to_thread(call, "check")
                 await house.end(signal.SIGABRT)
-    assert len(said) == len(COMMANDS) + 1
-    said.append(house.log())
+            assert phone.bodies
+    said += [house.log(), *phone.bodies]
     assert not [text for text in said if MARK in text]
     kept = [
         path
-        for folder in ("state", "run", "backups")
+        for folder in ("state", "run", "spool", "backups")
         for path in (tmp_path / folder).rglob("*")
         if path.is_file()
     ]
-    assert len(kept) >= 2
+    assert len(kept) >= 3
     assert not [path for path in kept if MARK.encode() in path.read_bytes()]
 
 
-def _refused(config: Path, environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "monitor", "run", "-c", str(config)],
-        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True,
-    )  # fmt: skip
-    return done.stdout + done.stderr
+def vars_of(config: Config) -> list[object]:
+    return [getattr(config, name) for name in Config.__dataclass_fields__]
 
 
-@pytest.mark.parametrize("form", list(LogFormat))
-def test_a_crash_trace_shows_no_local_variables(form: LogFormat, tmp_path: Path) -> None:
+def test_a_crash_trace_shows_no_local_variables() -> None:
     """A traceback that prints the locals of its frames prints every secret that a function holds."""
     code = (
         "import structlog, sys\n"
         "from monitor.logs import configure_logging\n"
         "from monitor.config.daemon import LogFormat, LogSettings\n"
-        f"configure_logging(LogSettings(format=LogFormat({form.value!r}), level='debug'))\n"
         "def f():\n    held = 'S3' + 'CR3T-local'\n    raise RuntimeError('boom')\n"
-        "try:\n    f()\nexcept RuntimeError:\n    structlog.get_logger().exception('died')\n"
+        "for form in LogFormat:\n"
+        "    configure_logging(LogSettings(format=form, level='debug'))\n"
+        "    try:\n        f()\n"
+        "    except RuntimeError:\n        structlog.get_logger().exception(f'died {form}')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert "boom" in done.stderr and MARK not in done.stderr
+    assert all(f"died {form}" in done.stderr for form in LogFormat), done.stderr
+    assert done.stderr.count("boom") >= len(LogFormat) and MARK not in done.stderr
 
 
 async def test_what_the_daemon_makes_is_its_owners_alone(tmp_path: Path) -> None:
