@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+import socket
+import struct
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
+from monitor.collectors.icmp.bpf import attach
+from monitor.collectors.icmp.collector import IcmpCollector, IcmpSettings
 from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
 from monitor.collectors.onvif.wsd import Prober
 from monitor.discover import (
@@ -22,6 +26,7 @@ from monitor.discover import (
     write_inventory,
 )
 from monitor.model import Device, DeviceId, Kind
+from monitor.simulate.faults import Fault
 from tests.camera_support import cameras, credentials, env, fleet
 
 RANGE = IPv4Network("127.31.0.0/28")
@@ -73,6 +78,56 @@ async def test_it_finds_and_names_what_is_there_and_touches_nothing_outside(tmp_
         assert rows[2].startswith(f"b,b,camera,{inside[1].address},")
         with pytest.raises(FileExistsError):
             write_inventory(path, found, compared)
+
+
+TO_OUR_NETWORK = b"".join(
+    struct.pack("HBBI", *line)
+    for line in (
+        (0x20, 0, 0, 16),  # the IPv4 destination
+        (0x54, 0, 0, 0xFFFF0000),
+        (0x15, 0, 1, 0x7F4D0000),  # 127.77.0.0/16
+        (0x06, 0, 0, 64),
+        (0x06, 0, 0, 0),
+    )
+)
+"""Classic BPF: others on the same loopback must not fill our buffer."""
+
+
+async def test_not_one_packet_goes_to_an_address_outside_the_ranges(tmp_path: Path) -> None:
+    """Seen on the wire, with every way of looking, beside a camera that names other hosts."""
+    try:
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+    except PermissionError:
+        pytest.skip("capturing packets needs CAP_NET_RAW")
+    with wire:
+        attach(wire, TO_OUR_NETWORK)
+        wire.setblocking(False)
+        wire.bind(("lo", 0))
+        # The range is this test's own: others run on the same loopback.
+        async with fleet(30, "127.77.5.1") as server:
+            cameras(server)[3].fault = Fault.FOREIGN_XADDR
+            server.fleet.decoy = "127.77.5.30"
+            settings = {"port": server.ports.http, "credentials": credentials(tmp_path / "secret")}
+            onvif = OnvifCollector(OnvifSettings.model_validate(settings), env())
+            ping = IcmpCollector(IcmpSettings(), env())
+            prober = Prober(random.Random(1), server.ports.wsd)
+            try:
+                await ping.start()
+                looks = Looks(ping=ping, onvif=onvif, prober=prober, per_second=5000)
+                found = await discover([IPv4Network("127.77.5.0/28")], looks, lambda *_: None)
+            finally:
+                prober.close()
+                await ping.stop()
+            assert len(found) == 14
+            assert server.fleet.strays == 0
+        asked = set()
+        while True:
+            try:
+                packet = wire.recv(64)
+            except BlockingIOError:
+                break
+            asked.add(socket.inet_ntoa(packet[16:20]))
+        assert asked == {f"127.77.5.{host}" for host in range(1, 15)}
 
 
 def test_what_it_writes_is_an_inventory(tmp_path: Path) -> None:
