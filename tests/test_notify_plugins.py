@@ -63,7 +63,7 @@ async def test_a_message_goes_out_through_a_real_gammu_smsd(courier: Courier, tm
         smsd.terminate()
         smsd.wait()
     assert report.outcome is Outcome.DELIVERED, (report, (tmp_path / "log").read_text())
-    assert report.detail == "1 × 1 part (UCS-2, 15 characters)"
+    assert report.detail == "1 × 1 part (UCS-2, 15 characters): 138****0001"
     (sent,) = (tmp_path / "sent").iterdir()
     assert "+8613800000001" in sent.name
     log = (tmp_path / "log").read_text(errors="replace")

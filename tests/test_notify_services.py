@@ -254,4 +254,4 @@ async def test_one_refused_recipient_is_told_and_the_others_are_not_told_twice(
 async def test_the_cost_of_a_short_message_is_reported(courier: Courier, tmp_path: Path) -> None:
     with serving(fakes.gateway) as fake:
         report = await courier.send(service_channel(tmp_path, fakes.gateway, fake.base), "", "台" * 71)
-    assert report.detail == "2 × 2 parts (UCS-2, 71 characters)"
+    assert report.detail == "2 × 2 parts (UCS-2, 71 characters): 138****0001, 139****0002"

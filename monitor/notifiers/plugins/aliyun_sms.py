@@ -19,7 +19,7 @@ from urllib.parse import quote
 from monitor.clock import SystemClock
 from monitor.notifiers.plugins.answer import Codes, json_object
 from monitor.notifiers.plugins.chunks import Variables
-from monitor.notifiers.plugins.recipients import each, phone_numbers
+from monitor.notifiers.plugins.recipients import all_masked, each, phone_numbers
 from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
 from monitor.notifiers.plugins.sms_parts import sms_parts
 
@@ -63,7 +63,8 @@ class AliyunSms:
     def deliver(self, message: Message, wire: Wire) -> str:
         variables = self._variables.fill(message)
         count = each(self._numbers, wire, lambda number: self._send(number, variables, wire))
-        return f"{count} × {sms_parts(''.join(variables.values()))} and the template's own text"
+        parts = f"{count} × {sms_parts(''.join(variables.values()))} and the template's own text"
+        return f"{parts}: {all_masked(self._numbers)}"
 
     def _send(self, number: str, variables: dict[str, str], wire: Wire) -> None:
         now = datetime.fromtimestamp(SystemClock().now().wall / 1000, UTC)

@@ -21,7 +21,7 @@ from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.notice import Outcome
 from monitor.notifiers.outcome import Refused
 from monitor.notifiers.plugins.answer import check_status, words
-from monitor.notifiers.plugins.recipients import each, phone_numbers
+from monitor.notifiers.plugins.recipients import all_masked, each, phone_numbers
 from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
 from monitor.notifiers.plugins.sms_parts import sms_parts
 from monitor.notifiers.plugins.template import Condition, checked_template, escaping, fill
@@ -130,7 +130,7 @@ class SmsGateway:
             wire,
             lambda number: self._request.ask(values | {"phone": number.removeprefix("+86")}, wire),
         )
-        return f"{count} × {sms_parts(message.text)}"
+        return f"{count} × {sms_parts(message.text)}: {all_masked(self._numbers)}"
 
 
 def _values(message: Message) -> dict[str, str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from monitor.clock import SystemClock
 from monitor.notifiers.notice import Outcome
 from monitor.notifiers.outcome import Refused
-from monitor.notifiers.plugins.recipients import each, phone_numbers
+from monitor.notifiers.plugins.recipients import all_masked, each, phone_numbers
 from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
 from monitor.notifiers.plugins.sms_parts import sms_parts
 
@@ -82,7 +82,7 @@ def _holds(folder: Path, name: str) -> bool:
 
 def _deliver(spool: _Spool, message: Message, wire: Wire, write: Callable[[str], tuple[str, bytes]]) -> str:
     count = each(spool.numbers, wire, lambda number: spool.put(*write(number)))
-    return f"{count} × {sms_parts(message.text)}"
+    return f"{count} × {sms_parts(message.text)}: {all_masked(spool.numbers)}"
 
 
 class GammuSmsd:

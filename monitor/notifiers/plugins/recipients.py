@@ -33,6 +33,11 @@ def masked(number: str) -> str:
     return f"{bare[:3]}****{bare[-4:]}" if len(bare) >= 11 else f"…{bare[-3:]}"
 
 
+def all_masked(numbers: Iterable[str]) -> str:
+    """For the books: whom it went to."""
+    return ", ".join(map(masked, numbers))
+
+
 def each(recipients: Iterable[str], wire: Wire, deliver: Callable[[str], None]) -> int:
     """Calls ``deliver`` for each recipient that has not had the message yet; how many there were.
 

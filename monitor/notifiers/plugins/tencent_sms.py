@@ -16,7 +16,7 @@ from monitor.clock import SystemClock
 from monitor.notifiers.outcome import Refused
 from monitor.notifiers.plugins.answer import Codes, json_body, json_object
 from monitor.notifiers.plugins.chunks import Variables
-from monitor.notifiers.plugins.recipients import phone_numbers, refuse_for
+from monitor.notifiers.plugins.recipients import all_masked, phone_numbers, refuse_for
 from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
 from monitor.notifiers.plugins.sms_parts import sms_parts
 
@@ -95,7 +95,8 @@ class TencentSms:
         if isinstance(whole, dict):
             raise _CODES.refusal(str(whole.get("Code", "")), whole.get("Message"))
         self._check_each(answer.get("SendStatusSet"), numbers, wire)
-        return f"{len(self._numbers)} × {sms_parts(''.join(ordered))} and the template's own text"
+        parts = f"{len(self._numbers)} × {sms_parts(''.join(ordered))} and the template's own text"
+        return f"{parts}: {all_masked(self._numbers)}"
 
     def _post(self, body: bytes, wire: Wire) -> Any:
         now = SystemClock().now().wall // 1000
