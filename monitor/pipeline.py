@@ -143,6 +143,7 @@ class Pipeline:
         signals += self.book.on_results(results, now)
         signals += self._climb(Findings() if self.states.blind else self.ladder.apply(results), changes, now)
         self.desk.on_signals(signals, now)
+        self.desk.on_flaps(changes.flaps, now)
         if signals:
             self.desk.on_tick(now)
         return self._step(changes)
@@ -178,6 +179,7 @@ class Pipeline:
         self.desk.on_signals(self.book.on_changes(changes, now), now)
         self.desk.on_signals(self._climb(self.ladder.tick(), changes, now), now)
         self.desk.on_signals(self.book.on_tick(now), now)
+        self.desk.on_flaps(changes.flaps, now)
         self.desk.on_tick(now)
         return self._step(changes)
 

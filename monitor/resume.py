@@ -102,6 +102,10 @@ def _incidents(db: sqlite3.Connection) -> list[Incident]:
             )
             if (found := _RUNG.match(text))
         }
+        (times,) = db.execute(
+            "SELECT count(*) FROM incident_event WHERE incident=? AND kind='comes and goes'", (id_,)
+        ).fetchone()
+        incident.restless = incident.told_restless = times > 0
         (incident.last_progress,) = db.execute(
             "SELECT max(created) FROM outbox WHERE incident=? AND kind='progress'", (id_,)
         ).fetchone()

@@ -15,7 +15,7 @@ from monitor.alerts.desk import UnknownIncident
 from monitor.alerts.tokens import TokenError, Tokens
 from monitor.config.daemon import DaemonSettings
 from monitor.links import Links
-from monitor.model import IncidentId, Severity, WallMs
+from monitor.model import DeviceId, IncidentId, Severity, WallMs
 from monitor.notifiers.notice import Notice, NoticeKind
 from monitor.notifiers.render import render
 from monitor.notifiers.schemes import Form
@@ -249,17 +249,35 @@ def test_the_key_is_made_once_whole_and_for_us_alone(tmp_path: Path):
 # -------------------------------------------------------------------- what comes and goes
 
 
-def test_what_goes_and_comes_again_and_again_is_told_once_more_and_then_ended_once():
+def test_what_goes_and_comes_again_and_again_is_told_once_and_then_ended_once():
     world = town(cameras=50, policy=policy_of(routes=[route(group_interval="10s")]), skip_calm=True)
-    for _ in range(12):  # slower than the states' flapping window sees
+    for n in range(12):  # slower than the states' flapping window sees
         world.unplug("cam0.1.3")
         world.advance(110)
         world.plug("cam0.1.3")
         world.advance(110)
-    assert kinds(world, "sms") == [OPENED, RESOLVED, OPENED]
+        if n == 6:
+            world.crash()  # is not told again
+    assert kinds(world, "sms") == [OPENED, RESOLVED, OPENED, CHANGED]
+    text = render(world.sent[-1].notice, Language.ZH_CN, Form.PHONE, ZoneInfo("Asia/Shanghai"))
+    assert "Camera 0.1.3 反复上下线" in text.title
+    assert "时断时续，稳定一段时间后再通知恢复" in text.body.splitlines()
     world.advance(600)
-    assert kinds(world, "sms") == [OPENED, RESOLVED, OPENED, RESOLVED]
+    assert kinds(world, "sms") == [OPENED, RESOLVED, OPENED, CHANGED, RESOLVED]
     assert not world.pipeline.desk.incidents
+
+
+def test_a_device_that_flaps_by_its_checks_is_told_to_do_so_once():
+    world = town(cameras=50, policy=policy_of(routes=[route(group_interval="10s")]))
+    for _ in range(30):
+        world.unplug("cam0.1.3")
+        world.advance(12)
+        world.plug("cam0.1.3")
+        world.advance(12)
+    assert world.pipeline.states.tracks[DeviceId("cam0.1.3")].flapping
+    assert [entry.notice.restless for entry in world.sent if entry.channel == "sms"] == [True]
+    world.advance(900)
+    assert kinds(world, "sms") == [OPENED, RESOLVED]
 
 
 def test_a_restless_device_that_leaves_the_inventory_is_over_at_once():

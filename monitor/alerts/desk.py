@@ -23,6 +23,7 @@ from monitor.alerts.telling import Teller
 from monitor.model import IncidentId, Instant, MonoMs, Tags, WallMs
 from monitor.notifiers.notice import OutboxEntry
 from monitor.rules.base import Rate, Signal
+from monitor.states import Flap
 from monitor.storage.ledger.records import IncidentEvent, Record
 
 
@@ -87,6 +88,8 @@ class Desk:
             self._index.add(incident)
             for alert in incident.open_alerts():
                 self._index.add_alert(alert, incident)
+                if incident.restless:
+                    self._restless.restored(alert.fingerprint, now)
             if not incident.open:
                 self._closing[incident.id] = ""
             lead = incident.lead()
@@ -123,6 +126,7 @@ class Desk:
                 if id_ is not None:
                     self.incidents[id_].alerts[fingerprint].rate = signal.rate
                     if not signal.final and self._restless.holds_end(fingerprint, now):
+                        self._comes_and_goes(self.incidents[id_], now)
                         continue
                     self._end(fingerprint, now)
             elif id_ is not None:
@@ -133,6 +137,18 @@ class Desk:
             else:
                 self._begin(Alert.of(signal), now)
         self._finish(now)
+
+    def on_flaps(self, flaps: Iterable[Flap], now: Instant) -> None:
+        for flap in flaps:
+            id_ = self._index.by_device.get(flap.device)
+            if flap.flapping and id_ is not None:
+                self._comes_and_goes(self.incidents[id_], now)
+
+    def _comes_and_goes(self, incident: Incident, now: Instant) -> None:
+        """That is told once; and the end, once it has been calm for a while."""
+        if not incident.restless:
+            incident.restless = True
+            self.teller.changed(incident, now)
 
     def on_tick(self, now: Instant) -> None:
         if self._closing:

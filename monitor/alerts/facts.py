@@ -175,6 +175,7 @@ def notice_of(
         devices=tuple(_lines(offline, fleet) if offline else _fault_lines(faulty, fleet)),
         detail=detail or incident.closed_text or ("" if lead.evidence else _detail(alerts, lead)),
         closed_by=incident.closed_by,
+        restless=incident.restless,
         places=incident.places if incident.cause == "power_cut" else 0,
         acked_by=incident.acked_by if incident.is_acknowledged(at) else "",
         clock=clock.clock if clock else "",
@@ -258,8 +259,9 @@ def _lines(offline: Iterable[DeviceId], fleet: FleetView) -> Iterable[DeviceLine
     known = [(id_, device) for id_ in offline if (device := fleet.device(id_)) is not None]
     first, rest = known[:1], sorted(known[1 : 20 * WORST], key=lambda pair: not pair[1].key_site)
     for id_, device in (first + rest)[:WORST]:
-        _, since, reason = fleet.condition(id_)
-        yield DeviceLine(device.name, device.address, device.site, since, reason)
+        state, since, reason = fleet.condition(id_)
+        told = reason if state is not State.UP else "restless"  # back for now, as so often
+        yield DeviceLine(device.name, device.address, device.site, since, told)
 
 
 def _detail(alerts: Iterable[Alert], lead: Alert) -> str:

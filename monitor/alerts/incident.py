@@ -118,6 +118,9 @@ class Incident:
     last_severity: Severity | None = None
     """How grave the last message said it was."""
     last_progress: WallMs | None = None
+    restless: bool = False
+    """It has begun and ended again and again."""
+    told_restless: bool = False
     closed_by: str = ""
     """Who said that it is over; empty when it was seen to be."""
     closed_text: str = ""

@@ -33,6 +33,10 @@ class Restless:
         self._held[fingerprint] = MonoMs(now.mono + _CALM_MS)
         return True
 
+    def restored(self, fingerprint: Fingerprint, now: Instant) -> None:
+        """After a restart: it has come and gone before."""
+        self._ends[fingerprint] = deque([now.mono])
+
     def began(self, fingerprint: Fingerprint) -> bool:
         """It begins again; whether its end was being held."""
         return self._held.pop(fingerprint, None) is not None

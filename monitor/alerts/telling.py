@@ -161,9 +161,11 @@ class Teller:
         """Tell those who have not been told yet, and the others what has changed or still is."""
         first = incident.last_notice is None
         since = now.mono - incident.last_notice if incident.last_notice is not None else 0
-        grown = len(offline) > incident.last_offline and since >= incident.pace.group_interval * 1000
         graver = incident.last_severity is not None and incident.severity > incident.last_severity
-        changed = not first and (grown or graver)
+        restless = incident.restless and not incident.told_restless
+        rested = since >= incident.pace.group_interval * 1000
+        grown = len(offline) > incident.last_offline and rested
+        changed = not first and (grown or graver or (restless and rested))
         repeat = not incident.is_acknowledged(now.wall) and since >= incident.pace.repeat_interval * 1000
         storm = self.digest.storming(now) if first else self._is_stormy(incident)
         channels = self._policy.channels(incident.receivers, now.wall)
@@ -177,7 +179,10 @@ class Teller:
             incident.last_notice, incident.last_told = now.mono, now.wall
             incident.last_offline = max(incident.last_offline, len(offline))
             incident.last_severity = incident.severity
-        if since >= incident.pace.group_interval * 1000:
+            if restless:
+                incident.told_restless = True
+                self._event(incident.id, now, "comes and goes", "")
+        if rested:
             incident.news = False
 
     def _is_stormy(self, incident: Incident) -> bool:

@@ -112,6 +112,7 @@ _REASONS: dict[str, str] = {
     Reason.SEND_FAILED: N_("probe not sent"),
     Reason.OWN_LOSS: N_("reply lost on our side"),
     Reason.RESOLVE: N_("host name does not resolve"),
+    "restless": N_("on line for now"),
     "no_service": N_("network answers, service does not"),
     "wrong_password": N_("wrong password"),
     "wrong_clock": N_("clock is wrong"),
@@ -165,6 +166,8 @@ def headline(words: Words, notice: Notice) -> str:
         subject = words.many(
             "{subject} and {n} more place", "{subject} and {n} more places", more, subject=subject
         )
+    if notice.restless and not over and notice.cause == "device_down" and notice.offline <= 1:
+        return words.text("{subject} goes off line and comes back again and again", subject=subject)
     if notice.cause == "online_rate" and len(notice.rates) == 1:
         rate = notice.rates[0]
         if over:

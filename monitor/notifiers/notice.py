@@ -94,6 +94,8 @@ class Notice:
     acked_by: str = ""
     closed_by: str = ""
     """Who said that it is over; empty when it was seen to be. ``detail`` is what they said of it."""
+    restless: bool = False
+    """It comes and goes: its end is told once it has been calm for a while."""
     places: int = 0
     """For a power cut: how many feeders and sites it took; ``subject`` is the largest."""
     incidents: int = 0

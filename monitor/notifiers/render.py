@@ -119,6 +119,8 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
     in_headline = notice.cause == "threshold" and notice.evidence is None
     if notice.detail and not (in_headline and notice.kind is not NoticeKind.RESOLVED):
         yield w.text("Detail: {detail}", detail=clean(notice.detail, DETAIL))
+    if notice.restless and notice.kind is not NoticeKind.RESOLVED:
+        yield w.text("It comes and goes: you will be told when it has been calm for a while")
     if remedy := _REMEDIES.get(notice.remedy):
         yield w.text(remedy)
     yield from _clock(w, notice, zone)
