@@ -92,8 +92,7 @@ class Encoder:
             if flat[0::3] == metrics * count and flat[2::3] == tags * count:
                 points += self._write(out, (tuple(metrics), tuple(tags)), bucket, flat[1::3])
                 continue
-            for key, members in _by_shape(bucket).items():
-                values = [value for result in members for _, value, _ in result.readings]
+            for key, (members, values) in _by_shape(bucket, flat, width).items():
                 points += self._write(out, key, members, values)
         return Encoded(b"".join(out), points)
 
@@ -230,11 +229,16 @@ def _by_length(results: Sequence[Result]) -> Iterable[Sequence[Result]]:
     return [[r for r, n in zip(results, counts, strict=True) if n == length] for length in lengths]
 
 
-def _by_shape(results: Sequence[Result]) -> Mapping[_Key, Sequence[Result]]:
-    found: dict[_Key, list[Result]] = {}
-    for result in results:
-        metrics, _, tags = zip(*result.readings, strict=True)
-        found.setdefault((metrics, tags), []).append(result)
+def _by_shape(
+    results: Sequence[Result], flat: list[Any], width: int
+) -> Mapping[_Key, tuple[list[Result], list[Any]]]:
+    """Results of one length that are of several shapes, each with its values one after the other."""
+    found: dict[_Key, tuple[list[Result], list[Any]]] = {}
+    for number, result in enumerate(results):
+        part = flat[number * width : (number + 1) * width]
+        members, values = found.setdefault((tuple(part[0::3]), tuple(part[2::3])), ([], []))
+        members.append(result)
+        values += part[1::3]
     return found
 
 
