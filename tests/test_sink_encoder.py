@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Device, DeviceId, Kind, Reading, Reason, Result, WallMs
 from monitor.storage.encoder import Encoder, device_tags
+from monitor.storage.intake import SLICE, SLICE_READINGS, slices
 from monitor.storage.schema import DEVICE_TAGS, Carries, Measurement, Schema, b, f, i
 from monitor.storage.tables import SCHEMA
 
@@ -111,6 +112,7 @@ READINGS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(READINGS, max_size=5))
 def test_a_compiled_shape_and_the_slow_way_write_the_same_text(batch: list[list[Reading]]) -> None:
     results = [result(*readings) for readings in batch]
@@ -139,3 +141,16 @@ def test_a_field_that_the_schema_gains_has_its_type_from_then_on() -> None:
     )
     made.schema_changed(Schema((*SCHEMA.measurements, row)))
     assert b"opened=3i,locked=true,volts=12 " in made.results([door]).body
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([0, 1, 6, 6, 6, 400, 5000]), max_size=60), st.integers(1, 30))
+def test_a_slice_is_never_too_heavy_and_nothing_is_left_out(sizes: list[int], times: int) -> None:
+    """A few thousand readings between two turns of the event loop, or one result that is larger."""
+    reading = Reading("ping.result_code", 0)
+    results = [Result(CAMERA.id, "x", AT, Reason.OK, (reading,) * size) for size in sizes] * times
+    parts = list(slices(results))
+    assert [result for part in parts for result in part] == results
+    for part in parts:
+        assert len(part) <= SLICE
+        assert len(part) == 1 or sum(len(r.readings) for r in part) <= SLICE_READINGS

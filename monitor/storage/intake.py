@@ -134,13 +134,17 @@ class Intake:
 
 
 def slices(results: Sequence[Result]) -> Iterator[Sequence[Result]]:
-    """Parts that take about the same time each: a walk of a switch weighs a hundred pings."""
+    """Parts that take about the same time at most: a walk of a switch weighs a hundred pings."""
     for start in range(0, len(results), SLICE):
         part = results[start : start + SLICE]
-        readings = sum([len(result.readings) for result in part])
-        if readings <= SLICE_READINGS:
+        sizes = [len(result.readings) for result in part]
+        if sum(sizes) <= SLICE_READINGS:
             yield part
             continue
-        step = max(1, len(part) * SLICE_READINGS // readings)
-        for begin in range(0, len(part), step):
-            yield part[begin : begin + step]
+        begin = weight = 0
+        for index, size in enumerate(sizes):
+            if weight + size > SLICE_READINGS and index > begin:
+                yield part[begin:index]
+                begin, weight = index, 0
+            weight += size
+        yield part[begin:]
