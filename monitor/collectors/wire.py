@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import ssl
+from functools import partial
 from typing import cast
 
 from monitor.collectors.http1 import Answer, ResponseReader, WireError
+from monitor.collectors.turns import Turns
 from monitor.model import Reason
 
 _OURS = {
@@ -44,8 +46,9 @@ def connect_error(error: OSError) -> WireError:
 class Connection(asyncio.Protocol):
     """Made by ``connect``; close it in any case. ``WireError`` is all that it raises."""
 
-    def __init__(self, max_body: int) -> None:
+    def __init__(self, max_body: int, turns: Turns | None = None) -> None:
         self._max_body = max_body
+        self._turns = turns
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[Answer] | None = None
         self._reader: ResponseReader | None = None
@@ -121,7 +124,11 @@ class Connection(asyncio.Protocol):
         answer = reader.answer
         if answer is not None:
             self.usable = answer.keep_alive
-            waiter.set_result(answer)
+            if self._turns is None:
+                waiter.set_result(answer)
+            else:
+                self._reader = None  # the answer is whole: what still comes is not part of it
+                self._turns.take(partial(_answer, waiter, answer))
 
     def _fail(self, error: WireError) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -132,6 +139,11 @@ class Connection(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_at(deadline, self.expire)
 
 
+def _answer(waiter: asyncio.Future[Answer], answer: Answer) -> None:
+    if not waiter.done():
+        waiter.set_result(answer)
+
+
 async def connect(
     ip: str,
     port: int,
@@ -139,10 +151,11 @@ async def connect(
     max_body: int,
     tls: ssl.SSLContext | None = None,
     server_name: str | None = None,
+    turns: Turns | None = None,
 ) -> Connection:
     """A connection whose every wait ends at ``deadline`` (of the running loop's ``time()``)."""
     loop = asyncio.get_running_loop()
-    connection = Connection(max_body)
+    connection = Connection(max_body, turns)
     try:
         async with asyncio.timeout_at(deadline):
             await loop.create_connection(

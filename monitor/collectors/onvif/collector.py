@@ -25,6 +25,7 @@ from monitor.collectors.onvif.talk import Address, Endpoint, Login, Memory, Prof
 from monitor.collectors.onvif.wsd import BootAsker
 from monitor.collectors.onvif.xml import Element
 from monitor.collectors.pin import USUAL_PORTS, PortRanges, pin, without_secrets
+from monitor.collectors.turns import Turns
 from monitor.model import Device, DeviceId, Reading, Reason, Result, Target
 from monitor.settings import Duration
 
@@ -63,6 +64,7 @@ class OnvifCollector:
         self._env = env
         self._book = CredentialBook(settings.credentials, settings.back_off, env.clock)
         self._memories: dict[DeviceId, Memory] = {}
+        self._turns = Turns()
         self._boots = BootAsker(env.random, settings.wsd_port)
 
     async def start(self) -> None:
@@ -106,6 +108,7 @@ class OnvifCollector:
             credential,
             self._env.clock,
             self._env.random,
+            self._turns,
         )
         readings: list[Reading] = []
         boot = self._boots.ask(target.ip)

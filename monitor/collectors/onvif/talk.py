@@ -20,6 +20,7 @@ from monitor.collectors.digest import Answerer, Scheme, parse_challenges
 from monitor.collectors.http1 import Answer, WireError
 from monitor.collectors.onvif import answers, soap
 from monitor.collectors.onvif.xml import Element
+from monitor.collectors.turns import Turns
 from monitor.model import Reading, Reason
 
 T = TypeVar("T")
@@ -89,6 +90,7 @@ class Talk:
         credential: Credential | None,
         clock: Clock,
         rng: random.Random,
+        turns: Turns | None = None,
     ) -> None:
         self._ip = ip
         self._device = device
@@ -98,6 +100,7 @@ class Talk:
         self._credential = credential
         self._clock = clock
         self._rng = rng
+        self._turns = turns
         self._connection: wire.Connection | None = None
         self._port = 0
         self._nonce_is_new = False
@@ -218,7 +221,9 @@ class Talk:
         self.close()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._connection = await wire.connect(self._ip, port, self._deadline, self._max_body)
+        self._connection = await wire.connect(
+            self._ip, port, self._deadline, self._max_body, turns=self._turns
+        )
         self._port = port
         self.connect_ms = (loop.time() - began) * 1000
         return self._connection
