@@ -3,19 +3,20 @@ escalated sooner; before and after, nothing is different."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.alerts.service import LevelSettings
-from monitor.check import check
 from monitor.config import load
+from monitor.config.load import read
 from monitor.key_event import LABEL, KeyEvent, KeyEventSettings, in_force, paces, selector_of
 from monitor.model import Device, DeviceId, Kind, Severity, WallMs
 from monitor.notifiers.notice import NoticeKind
 from monitor.simulate.world import World
 from tests.core_support import policy_of, route, town
+from tests.daemon_support import House
 
 START = 1_800_000_000_000
 HOUR = 3600
@@ -33,10 +34,10 @@ def event(begin_s: int, end_s: int, **settings: object) -> KeyEvent:
     return KeyEvent(KeyEventSettings.model_validate(values | settings))
 
 
-def guarded_town(*events: KeyEvent, cameras: int = 50) -> World:
+def guarded_town(*events: KeyEvent, cameras: int = 50, skip_calm: bool = False) -> World:
     policy = policy_of(levels=[LEVEL.model_dump(by_alias=True, mode="json") | {"match": {}}],
                        routes=[route(group_wait="0s")])  # fmt: skip
-    return town(cameras=cameras, policy=policy, key_events=events)
+    return town(cameras=cameras, policy=policy, key_events=events, skip_calm=skip_calm)
 
 
 def opened(world: World) -> list[tuple[str, Severity]]:
@@ -79,18 +80,18 @@ def escalated(world: World) -> dict[str, int]:
 
 
 def test_escalation_takes_half_the_time_for_its_devices_and_the_usual_for_others() -> None:
-    world = guarded_town(event(0, 24 * HOUR))
+    world = guarded_town(event(0, 24 * HOUR), cameras=5, skip_calm=True)
     world.unplug("cam0.1.3")
     world.advance(9 * HOUR)
     assert escalated(world) == {"second-sms": 150, "third-sms": 240}
-    usual = guarded_town(event(0, 24 * HOUR))
+    usual = guarded_town(event(0, 24 * HOUR), cameras=5, skip_calm=True)
     usual.unplug("cam1.1.3")
     usual.advance(9 * HOUR)
     assert escalated(usual) == {"second-sms": 300, "third-sms": 480}
 
 
 def test_a_rung_that_was_taken_is_not_taken_again_when_the_event_begins_or_ends() -> None:
-    world = guarded_town(event(6 * HOUR, 7 * HOUR))
+    world = guarded_town(event(6 * HOUR, 7 * HOUR), cameras=5, skip_calm=True)
     world.unplug("cam0.1.3")
     world.advance(12 * HOUR)
     channels = [e.channel for e in world.sent if e.notice.kind is NoticeKind.ESCALATED]
@@ -144,6 +145,51 @@ def test_it_is_in_force_from_its_first_to_before_its_last_moment_in_its_time_zon
     begin = int(datetime(2026, 11, 30, 23, tzinfo=UTC).timestamp() * 1000)
     moments = [begin - 1, begin, begin + 3_599_999, begin + 3_600_000]
     assert [bool(in_force([one], WallMs(at))) for at in moments] == [False, True, True, False]
+
+
+async def test_the_daemon_puts_it_in_force_when_its_time_comes(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    camera = Device(DeviceId("c0"), "camera c0", Kind.CAMERA, "127.0.0.1", "s", "east")
+    house.furnish(
+        [camera],
+        f"""
+        inventory = ["cameras.csv"]
+        [daemon]
+        state_dir = "{tmp_path}/state"
+        run_dir = "{tmp_path}/run"
+        uplink = {{ references = ["127.0.0.1"] }}
+        [checks.tcp]
+        interval = "30s"
+        port = 9
+        [kind.camera]
+        checks = ["tcp"]
+        [states]
+        recheck = "100ms"
+        [channel.mail]
+        url = "webhook://127.0.0.1:9/"
+        [receiver.boss]
+        channels = ["mail"]
+        [[route]]
+        receiver = "boss"
+        """,
+    )
+    async with house.running():
+        before = await house.until(lambda s: bool(s["checks"]))
+        assert [c["check"] for c in before["checks"]] == ["tcp"]
+        now = datetime.now(UTC)
+        event = f"""
+        [[key_event]]
+        name = "marathon"
+        begin = {(now + timedelta(seconds=1)).isoformat()}
+        end = {(now + timedelta(hours=1)).isoformat()}
+        intervals = {{ tcp = "1s" }}
+        """
+        house.config.write_text(house.config.read_text() + event)
+        await house.ask("reload")
+        after = await house.until(lambda s: bool(s["incidents"]))
+        assert await house.stop() == 0
+    assert {c["check"]: c["devices"] for c in after["checks"]} == {"tcp": 0, "tcp@1s": 1}
+    assert [alert["rule"] for alert in after["incidents"][0]["alerts"]] == ["key-event marathon"]
 
 
 CONFIG = """
@@ -212,4 +258,4 @@ def test_a_wrong_event_is_refused_in_clear_words(tmp_path: Path, more: str, word
     path = tmp_path / "camwatch.toml"
     text = CONFIG if not more.startswith("end") else CONFIG.replace("end = 2026-12-01T20:00:00\n", "")
     path.write_text(text + more)
-    assert words in "".join(f"{problem}\n" for problem in check(path))
+    assert words in "".join(f"{problem}\n" for problem in read(path).problems)

@@ -7,6 +7,7 @@ read        the ledger → those records, for one period
 timeline    records → segments: every device-second of the period, classed once
 tally       segments → time-weighted rates, for any scope or grouping
 moments     segments → the rate at each moment: best, worst, below the line
+rates       both, of any scope
 outages     states → faults, their repair times, and devices that keep failing
 service     incidents → found, told, acknowledged, repaired, verified, and the deadlines
 pause       when the contract's clocks stand still

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -100,6 +100,15 @@ def _months_on(day: date, months: int) -> date:
     return date(count // 12, count % 12 + 1, 1)
 
 
+def samples_of(period: Period, times: Iterable[time]) -> list[int]:
+    """The seconds of the period at which inspectors look: these times of each day."""
+    ordered = sorted(times)
+    found = [
+        int(datetime.combine(day, at, period.zone).timestamp()) for day in period.days() for at in ordered
+    ]
+    return [at for at in found if period.since <= at < period.until]
+
+
 _MOMENT = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2}))?)?")
 
 
@@ -120,6 +129,21 @@ def parse_moment(text: str, zone: tzinfo) -> int:
     if datetime.fromtimestamp(at, UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise ValueError(f'there is no "{text}" in {zone}: the clocks skip it')
     return int(at)
+
+
+def parse_period(text: str, zone: tzinfo) -> Period:
+    """``2026-07-01``, ``2026-W27``, ``2026-07`` or ``2026Q3``: a day, a week, a month or a quarter."""
+    plain = text.strip().upper()
+    if week := re.fullmatch(r"(\d{4})-?W(\d{1,2})", plain):
+        try:
+            return period_of(Length.WEEK, date.fromisocalendar(int(week[1]), int(week[2]), 1), zone)
+        except ValueError:
+            raise ValueError(f'there is no week "{text}"') from None
+    if "Q" in plain:
+        length = Length.QUARTER
+    else:
+        length = Length.MONTH if plain.count("-") == 1 else Length.DAY
+    return period_of(length, parse_day(text), zone)
 
 
 def parse_day(text: str) -> date:

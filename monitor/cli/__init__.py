@@ -25,6 +25,7 @@ COMMANDS = {
     "maintenance": "monitor.cli.maintenance:maintenance",
     "note": "monitor.cli.handle:note",
     "probe": "monitor.cli.probe:probe",
+    "rate": "monitor.cli.rate:rate",
     "reload": "monitor.cli.run:reload",
     "report": "monitor.cli.report:report",
     "resolve": "monitor.cli.handle:resolve",

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from monitor.books.period import Period, parse_moment
-from monitor.config import DaemonSettings
+from monitor.books.settings import Terms
+from monitor.config import ConfigError, DaemonSettings, contract_terms
 from monitor.model import DeviceId
 from monitor.select import Selector
 from monitor.storage.ledger import LedgerTooNew, connect
@@ -33,6 +34,14 @@ def ledger(settings: DaemonSettings, *, read_only: bool = False) -> Iterator[sql
         raise click.ClickException(str(error)) from None
     except sqlite3.Error as error:
         raise click.ClickException(f"{path}: {error}") from None
+
+
+def terms_of(path: Path) -> Terms:
+    """What the contract asks for, or a clean exit."""
+    try:
+        return contract_terms(path)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def span_of(since: str, until: str, zone: ZoneInfo) -> Period:

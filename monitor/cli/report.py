@@ -10,11 +10,10 @@ from pathlib import Path
 import click
 
 from monitor.books.period import Length, Period, before, parse_day, period_of
-from monitor.books.settings import Terms
-from monitor.cli.books import devices_with, ledger, span_of
+from monitor.cli.books import devices_with, ledger, span_of, terms_of
 from monitor.cli.common import config_option, labels_of, settings_of
 from monitor.clock import SystemClock
-from monitor.config import ConfigError, DaemonSettings, contract_terms
+from monitor.config import DaemonSettings
 from monitor.reports.build import Order, make
 from monitor.reports.figures import NothingBooked
 from monitor.reports.fonts import NoFont
@@ -126,7 +125,7 @@ def _write(
     now = _now()
     if period.since >= now:
         raise click.ClickException(f"{period.first_day} is in the future")
-    terms, spoken = _terms(wish.path), words(wish.language or settings.language)
+    terms, spoken = terms_of(wish.path), words(wish.language or settings.language)
     with ledger(settings, read_only=True) as db:
         devices = devices_with(db, labels) if labels is not None else None
         order = Order(length, period, wish.kinds, wish.formats, wish.output, wish.font, devices=devices)
@@ -146,10 +145,3 @@ def _day(text: str) -> date:
         return parse_day(text)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--of") from None
-
-
-def _terms(path: Path) -> Terms:
-    try:
-        return contract_terms(path)
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None

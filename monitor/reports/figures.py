@@ -7,13 +7,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from monitor.books.exclusion import places_of
 from monitor.books.moments import Moments, moments
 from monitor.books.noisy import NoisySeries, read_noisy
 from monitor.books.outages import Fault, PowerCut, Problem, faults_of, power_cuts, problems_of
-from monitor.books.period import Period
+from monitor.books.period import Period, samples_of
 from monitor.books.read import Records, read_records, snapshot
 from monitor.books.service import Exceeded, Service, read_exceeded, read_services
 from monitor.books.settings import ContractSettings, Terms
@@ -60,13 +59,7 @@ class Figures:
     @property
     def samples(self) -> list[int]:
         """The sampling instants of the contract within the period."""
-        zone = self.period.zone
-        found = [
-            int(datetime.combine(day, at, zone).timestamp())
-            for day in self.period.days()
-            for at in self.contract.sample_times
-        ]
-        return [at for at in found if self.period.since <= at < self.period.until]
+        return samples_of(self.period, self.contract.sample_times)
 
 
 def only(
