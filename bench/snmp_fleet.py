@@ -39,6 +39,8 @@ def switch() -> Walk:
                     tlv = ber.tlv(ber.OCTETS, bytes((0, 0x1B, 0x21, 0, 0, port)))
                 case 5:
                     tlv = encode_unsigned(ber.GAUGE32, 1_000_000_000)
+                case 3:
+                    tlv = ber.encode_integer(6)
                 case 9:
                     tlv = encode_unsigned(ber.TIME_TICKS, port * 1000)
                 case 22:

@@ -284,6 +284,7 @@ def test_arithmetic_knows_fields_and_nothing_else() -> None:
     assert percent({"used": 0.0, "free": 0.0}) is None
     assert percent({"used": 1.0}) is None
     assert expression.parse("2 ** x")({"x": 9e9}) is None
+    assert expression.parse("x ** 0.5")({"x": -4.0}) is None
     for text in (
         "__import__('os')",
         "a.b",
@@ -328,6 +329,12 @@ Broken = Callable[[str], str]
         (
             GOOD.replace('oid = "1.3.6.1.4.1.9.1.0"', 'expr = "100 * other"'),
             'uses "other", which no field before',
+        ),
+        (
+            GOOD.replace("[{", '[{ name = "model", type = "string", oid = "1.3.6.1.4.1.9.2.0" }, {').replace(
+                'oid = "1.3.6.1.4.1.9.1.0"', 'expr = "2 * model"'
+            ),
+            'uses "model", which is text',
         ),
         (GOOD.replace('oid = "1.3.6.1.4.1.9.1.0"', 'expr = "f(1)"'), "not allowed in an expression"),
         (GOOD.replace(', oid = "1.3.6.1.4.1.9.1.0"', ""), "exactly one of oid and expr"),

@@ -18,7 +18,7 @@ NETWORK = (
         (
             f("poll_ms", "ms", "time of the poll", 3),
             i("uptime_s", "s", "since the agent started"),
-            b("restarted", "the agent has started anew since the last poll"),
+            b("restarted", "the agent has started anew within the last ten minutes"),
         ),
     ),
     Measurement(
@@ -132,7 +132,7 @@ NETWORK = (
             Tag("ifIndex", "index of the port"),
             Tag("ifDescr", "description of the port, as the device has it"),
             Tag("ifAlias", "what people call the port"),
-            Tag("carries", "`camera` or `uplink`; only with `link_lost`"),
+            Tag("carries", "`camera`, `uplink` or `device`; only with `link_lost`"),
         ),
         (
             i("ifAdminStatus", "", "1 up, 2 down, 3 testing"),
@@ -151,7 +151,7 @@ NETWORK = (
             f("out_packets_per_s", "1/s", "out packets", 4),
             f("out_utilisation_percent", "%", "out utilisation", 4),
             f("speed_bps", "bit/s", "speed bps", 1),
-            b("link_lost", "a camera or uplink hangs on the port and the link is lost"),
+            b("link_lost", "something hangs on the port, it is enabled, and its link is lost"),
         ),
     ),
     Measurement(

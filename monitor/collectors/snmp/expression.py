@@ -32,8 +32,8 @@ class Expression:
     def __call__(self, row: Row) -> float | None:
         """``None`` when a field is missing in this row, or nothing finite comes out."""
         try:
-            value = self._node(row)
-        except (KeyError, ArithmeticError):
+            value = float(self._node(row))
+        except (KeyError, ArithmeticError, TypeError):  # TypeError: a root of a negative number
             return None
         return value if abs(value) < float("inf") else None
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 from monitor.collectors.snmp import ber
 from monitor.collectors.snmp.ber import Value
@@ -99,6 +100,7 @@ class Group:
         if any(column.indexes != rows for column in held):
             rows = list(dict.fromkeys(index for column in held for index in column.indexes))
         values = {part.name: self._merged(part, rows, by_oid) for part in self.section.fields if part.oid}
+        rows, values = self._kept_rows(rows, values)
         rates = self._rates(tuple(rows), values, by_oid, now)
         done: dict[str, list[FieldValue | None]] = {}
         for part in self.section.fields:
@@ -108,8 +110,31 @@ class Group:
             elif part.oid:
                 done[part.name] = convert_all(part, values[part.name])
             else:
-                done[part.name] = [_first(part, _numbers(done, at)) for at in range(len(rows))]
+                done[part.name] = _worked_out(part, done, len(rows))
         return self._readings(rows, done)
+
+    def _kept_rows(
+        self, rows: list[bytes], values: dict[str, list[Value]]
+    ) -> tuple[list[bytes], dict[str, list[Value]]]:
+        """Without the rows that ``where`` and ``unless`` leave out by what was read: nothing is worked out
+        for them. (What is worked out itself can only be looked at later, in ``_readings``.)"""
+        table = self.table
+        if table is None or not (table.where or table.unless):
+            return rows, values
+        read = {part.name: part for part in self.section.fields if part.oid and not part.rate}
+        keep = [True] * len(rows)
+        for wanted, conditions in ((True, table.where), (False, table.unless)):
+            for name, choices in conditions.items():
+                if name in read:
+                    texts = set(map(str, choices))
+                    found = convert_all(read[name], values[name])
+                    keep = [
+                        kept and (str(value) in texts) is wanted
+                        for kept, value in zip(keep, found, strict=True)
+                    ]
+        if all(keep):
+            return rows, values
+        return list(compress(rows, keep)), {name: list(compress(got, keep)) for name, got in values.items()}
 
     @staticmethod
     def _merged(part: FieldSection, rows: list[bytes], by_oid: dict[bytes, Column]) -> list[Value]:
@@ -221,17 +246,14 @@ class Group:
 _rows: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
 
 
-def _first(part: FieldSection, row: dict[str, float]) -> float | None:
+def _worked_out(
+    part: FieldSection, done: dict[str, list[FieldValue | None]], rows: int
+) -> list[FieldValue | None]:
+    """A field's expression in each row; of several the first that comes out."""
+    out: list[FieldValue | None] = [None] * rows
     for expression in part.expressions:
-        value = expression(row)
-        if value is not None:
-            return value
-    return None
-
-
-def _numbers(done: dict[str, list[FieldValue | None]], at: int) -> dict[str, float]:
-    return {
-        name: float(value)
-        for name, column in done.items()
-        if (value := column[at]) is not None and not isinstance(value, str)
-    }
+        names = tuple(expression.names)
+        for at, operands in enumerate(zip(*[done[name] for name in names], strict=True)):
+            if out[at] is None and None not in operands:
+                out[at] = expression(dict(zip(names, operands, strict=True)))
+    return out

@@ -119,6 +119,11 @@ class GroupSection(Section):
             for expr in field.expressions:
                 for name in sorted(expr.names.difference(names[:at])):
                     raise ValueError(f'field "{field.name}" uses "{name}", which no field before it is')
+                for other in self.fields[:at]:
+                    if other.name in expr.names and other.type == "string":
+                        raise ValueError(
+                            f'field "{field.name}" uses "{other.name}", which is text, no number'
+                        )
         return self
 
 
