@@ -124,8 +124,8 @@ VENDORS = {
             "temperature.celsius": [47.0],
             "poe.budget_watts": [192.0],
             "poe.used_percent": [50.0],
-            "poe_port.watts": [pytest.approx(6.3), 0.0],
-            "poe_port.fault": [False, True],
+            "poe_port.watts": [pytest.approx(6.3), 0.0, 0.0],
+            "poe_port.fault": [False, True, False],
         },
     ),
     "huawei": (

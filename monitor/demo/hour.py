@@ -125,9 +125,7 @@ def _switch(device: Device, minute: int, rng: random.Random) -> Iterator[Reading
         out = rng.gauss(2e4, 3e3) if index < 24 else rng.gauss(42e6, 1e6)
         lost = (device.id, index) == DEAD_PORT
         yield Reading("interface.ifOperStatus", 2 if lost else 1, tags)
-        yield Reading(
-            "interface.link_lost", lost, (*tags, ("carries", "uplink" if index == 24 else "camera"))
-        )
+        yield Reading("interface.link_lost", lost, tags)
         yield Reading("interface.ifAdminStatus", 1, tags)
         yield Reading("interface.speed_bps", 1e8 if index < 24 else 1e9, tags)
         yield Reading("interface.in_bps", abs(into), tags)

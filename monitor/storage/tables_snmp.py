@@ -132,7 +132,6 @@ NETWORK = (
             Tag("ifIndex", "index of the port"),
             Tag("ifDescr", "description of the port, as the device has it"),
             Tag("ifAlias", "what people call the port"),
-            Tag("carries", "`camera`, `uplink` or `device`; only with `link_lost`"),
         ),
         (
             i("ifAdminStatus", "", "1 up, 2 down, 3 testing"),
@@ -151,7 +150,10 @@ NETWORK = (
             f("out_packets_per_s", "1/s", "out packets", 4),
             f("out_utilisation_percent", "%", "out utilisation", 4),
             f("speed_bps", "bit/s", "speed bps", 1),
-            b("link_lost", "something hangs on the port, it is enabled, and its link is lost"),
+            b(
+                "link_lost",
+                "a device of the inventory or a switch hangs on the port, it is enabled, and has no link",
+            ),
         ),
     ),
     Measurement(

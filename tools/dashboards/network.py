@@ -19,8 +19,8 @@ WHERE {CHOSEN} AND $timeFilter GROUP BY "device", "ifDescr"
 """
 LOST = f"""
 SELECT "lost" FROM (SELECT last("link_lost") AS "lost" FROM "interface"
-WHERE {CHOSEN} AND time > now() - 15m GROUP BY "device", "ifDescr", "carries")
-WHERE "lost" = true GROUP BY "device", "ifDescr", "carries"
+WHERE {CHOSEN} AND time > now() - 15m GROUP BY "device", "ifDescr", "ifAlias")
+WHERE "lost" = true GROUP BY "device", "ifDescr", "ifAlias"
 """
 
 
@@ -135,19 +135,13 @@ def build(lang: Lang) -> Dashboard:
             {
                 "device": DEVICE.to(lang),
                 "ifDescr": Text("端口", "Port").to(lang),
-                "carries": Text("用途", "Carries").to(lang),
+                "ifAlias": Text("端口描述", "Alias").to(lang),
                 "lost": Text("断开", "Lost").to(lang),
             },
             sort="device",
             width=24,
             height=7,
             mapped={
-                "carries": panels.words(
-                    lang,
-                    ("camera", Text("摄像机", "camera"), panels.BLUE),
-                    ("device", Text("设备", "device"), panels.BLUE),
-                    ("uplink", Text("上联", "uplink"), panels.RED),
-                ),
                 "lost": panels.words(lang, ("true", Text("断开", "lost"), panels.RED)),
             },
             links={"device": (Text("查看设备", "Open device").to(lang), device_link(lang, DEVICE.to(lang)))},

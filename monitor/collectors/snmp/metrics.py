@@ -10,7 +10,7 @@ OWN = (
     Metric("snmp", "uptime_s", "integer", "s", (), ()),
     Metric("snmp", "restarted", "boolean", "", (), ()),
     Metric("snmp", "poll_ms", "float", "ms", (), ()),
-    Metric("interface", "link_lost", "boolean", "", (*_PORT, "carries"), ()),
+    Metric("interface", "link_lost", "boolean", "", _PORT, ()),
     Metric("camera_vlan", "unknown_addresses", "integer", "", ("ifIndex", "ifDescr", "vlan"), ()),
     Metric("trap", "received", "integer", "", ("name", "ifIndex", "port"), ()),
     Metric("trap", "over_limit", "integer", "", (), ()),

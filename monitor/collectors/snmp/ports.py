@@ -5,31 +5,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
 from monitor.collectors.snmp import topology
 from monitor.collectors.snmp.topology import Attachment, Mac, Stranger, Survey
-from monitor.model import Device, DeviceId, Kind, MonoMs, Reading
+from monitor.model import Device, DeviceId, MonoMs, Reading
 
 MAC_TAG = "mac"
 """A device's tag that holds its MAC address; without it the ARP tables of surveyed switches are asked."""
 REMEMBER_MS = 7 * 86_400_000
 _UP, _DOWN = 1, 2
-
-
-class Role(StrEnum):
-    """What is behind a port. When several things are, the first of these that fits."""
-
-    UPLINK = "uplink"
-    CAMERA = "camera"
-    DEVICE = "device"
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    role: Role
-    at: MonoMs
 
 
 def _plain(mac: str) -> Mac:
@@ -51,7 +35,8 @@ class Ports:
         self._mac_of: dict[DeviceId, Mac] = {}
         self._device_of: dict[Mac, DeviceId] = {}
         self._own: frozenset[Mac] = frozenset()
-        self._roles: dict[DeviceId, dict[int, _Seen]] = {}
+        self._carrying: dict[DeviceId, dict[int, MonoMs]] = {}
+        """Ports behind which a switch or a device of the inventory stands, and when that was last seen."""
 
     def devices_changed(self, devices: Mapping[DeviceId, Device]) -> None:
         """The inventory, all of it: cameras are on the ports too."""
@@ -60,7 +45,7 @@ class Ports:
         self._mac_of, self._device_of = {}, {}
         for gone in [switch for switch in self.surveys if switch not in devices]:
             del self.surveys[gone]
-            self._roles.pop(gone, None)
+            self._carrying.pop(gone, None)
         for survey in self.surveys.values():
             self._learn(survey.arp)
         for id_, device in devices.items():
@@ -88,39 +73,24 @@ class Ports:
         if old is None or old.own != survey.own:
             self._own = topology.own_addresses(self.surveys.values())
         self._learn(survey.arp)
-        uplinks = topology.uplinks(survey, self._own)
-        roles = {
-            port: seen for port, seen in self._roles.get(switch, {}).items() if now - seen.at < REMEMBER_MS
-        }
-        for port in {seen.port for seen in survey.learned} | {near.port for near in survey.neighbours}:
-            roles[port] = _Seen(Role.UPLINK if port in uplinks else Role.DEVICE, now)
-        for learned in survey.learned:
-            if learned.port not in uplinks and self._is_camera(learned.mac):
-                roles[learned.port] = _Seen(Role.CAMERA, now)
-        self._roles[switch] = roles
-
-    def _is_camera(self, mac: Mac) -> bool:
-        id_ = self._device_of.get(mac)
-        return id_ is not None and self._devices[id_].kind is Kind.CAMERA
+        carrying = {port: at for port, at in self._carrying.get(switch, {}).items() if now - at < REMEMBER_MS}
+        seen = topology.uplinks(survey, self._own)
+        seen |= {learned.port for learned in survey.learned if learned.mac in self._device_of}
+        self._carrying[switch] = carrying | dict.fromkeys(seen, now)
 
     def lost_links(self, switch: DeviceId, readings: Iterable[Reading]) -> list[Reading]:
-        """``interface.link_lost`` for each port that carries something: it is enabled, and down."""
-        roles = self._roles.get(switch)
-        if not roles:
-            return []
-        enabled = {
-            reading.tags
-            for reading in readings
-            if reading.metric == "interface.ifAdminStatus" and reading.value == _UP
-        }
+        """``interface.link_lost``: true of a port that carried something of ours, is enabled, and is down;
+        false of every other port of which that is certain. Nothing is said of a port that is down and of
+        which we do not know what it carried: we may have forgotten, by a restart, and it is still lost."""
+        carrying = self._carrying.get(switch, {})
+        kept = [r for r in readings if r.metric in ("interface.ifAdminStatus", "interface.ifOperStatus")]
+        disabled = {r.tags for r in kept if r.metric == "interface.ifAdminStatus" and r.value != _UP}
         out = []
-        for reading in readings:
+        for reading in kept:
             if reading.metric == "interface.ifOperStatus":
-                seen = roles.get(int(dict(reading.tags).get("ifIndex", "0")))
-                if seen is not None:
-                    lost = reading.value == _DOWN and reading.tags in enabled
-                    tags = (*reading.tags, ("carries", seen.role.value))
-                    out.append(Reading("interface.link_lost", lost, tags))
+                lost = reading.value == _DOWN and reading.tags not in disabled
+                if not lost or int(dict(reading.tags).get("ifIndex", "0")) in carrying:
+                    out.append(Reading("interface.link_lost", lost, reading.tags))
         return out
 
     def attachments(self) -> list[Attachment]:
