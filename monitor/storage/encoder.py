@@ -13,7 +13,7 @@ from math import isfinite
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from monitor.model import Device, DeviceId, Point, Result, Tags
+from monitor.model import Device, DeviceId, Point, Reading, Result, Tags
 from monitor.storage import line
 from monitor.storage.schema import DEVICE_TAGS, FieldType, Schema
 
@@ -82,19 +82,31 @@ class Encoder:
         Lines of one shape come together: their order is not that of the results.
         """
         out: list[bytes] = []
+        readings = [result.readings for result in results]
+        lengths = {*map(len, readings)}
+        if len(lengths) == 1:  # as it mostly is, and mostly of one shape
+            points = self._same_length(out, results, readings)
+            return Encoded(b"".join(out), points)
         points = 0
-        for bucket in _by_length(results):
-            count, width = len(bucket), 3 * len(bucket[0].readings)
-            flat: list[Any] = [
-                *chain.from_iterable(chain.from_iterable([result.readings for result in bucket]))
-            ]
-            metrics, tags = flat[0:width:3], flat[2:width:3]
-            if flat[0::3] == metrics * count and flat[2::3] == tags * count:
-                points += self._write(out, (tuple(metrics), tuple(tags)), bucket, flat[1::3])
-                continue
-            for key, (members, values) in _by_shape(bucket, flat, width).items():
-                points += self._write(out, key, members, values)
+        for length in lengths:
+            chosen = [number for number, found in enumerate(readings) if len(found) == length]
+            points += self._same_length(out, [results[n] for n in chosen], [readings[n] for n in chosen])
         return Encoded(b"".join(out), points)
+
+    def _same_length(
+        self, out: list[bytes], results: Sequence[Result], readings: Sequence[tuple[Reading, ...]]
+    ) -> int:
+        count, width = len(results), 3 * len(readings[0])
+        if not width:
+            return 0
+        flat: list[Any] = [*chain.from_iterable(chain.from_iterable(readings))]
+        metrics, tags = flat[0:width:3], flat[2:width:3]
+        if flat[0::3] == metrics * count and flat[2::3] == tags * count:
+            return self._write(out, (tuple(metrics), tuple(tags)), results, flat[1::3])
+        return sum(
+            self._write(out, key, members, values)
+            for key, (members, values) in _by_shape(results, flat, width).items()
+        )
 
     def _write(self, out: list[bytes], key: _Key, run: Sequence[Result], values: list[Any]) -> int:
         """Write results of one shape at once, or one by one if any of them does not fit it."""
@@ -218,15 +230,6 @@ class Encoder:
         if len(self._learned) < MAX_SHAPES:
             return self._learned.setdefault((measurement, name), kind)
         return self._learned.get((measurement, name), kind)
-
-
-def _by_length(results: Sequence[Result]) -> Iterable[Sequence[Result]]:
-    """Results by their number of readings, which is mostly one bucket, and mostly one shape."""
-    counts = [len(result.readings) for result in results]
-    lengths = set(counts) - {0}
-    if lengths and len(lengths) == 1 and 0 not in counts:
-        return (results,)
-    return [[r for r, n in zip(results, counts, strict=True) if n == length] for length in lengths]
 
 
 def _by_shape(
