@@ -4,9 +4,9 @@ A camera may answer echoes and send no picture; "off line" is not the same as "w
 checks are the states' to judge (``states``); the ladder judges all other checks, and what their readings say
 of the device: its clock, its password, whether it is the one that it was.
 
-A check that fails is asked again ``confirm`` times, and its failure is the device's fault only if the device
-was seen alive *after* the first failed try: else it fell, and that has its own alert. A fault ends on
-evidence, never because nothing more is known.
+A check that fails is asked again ``confirm`` times, and its failure is the device's fault only if the rungs
+below were seen to hold *after* the first failed try: the network, and for video the services too. Else it
+fell, and that has its own alert. A fault ends on evidence, never because nothing more is known.
 """
 
 from __future__ import annotations
@@ -217,6 +217,13 @@ class Ladder:
             found.rechecks.add((track.device.id, look.check))
         if track.last_ok < look.since:
             found.rechecks.update((track.device.id, check) for check in track.device.liveness)
+        if look.check in _VIDEO:
+            looks = self._known[track.device.id].looks
+            found.rechecks.update(
+                (track.device.id, check)
+                for check in _services(track.device)
+                if check not in looks or looks[check].at < look.since
+            )
 
     def _judge(self, track: Track, known: _Known, found: Findings) -> None:
         looks = [look for look in known.looks.values() if look.check not in track.device.liveness]
@@ -246,6 +253,8 @@ class Ladder:
         if track.failing is not None or track.last_ok < worst.since:
             self._pending.add(track.device.id)
             return False
+        if fault is DeviceFault.NO_VIDEO and not _served_since(track.device, known, worst.since):
+            return False  # a service's next look decides which of the two it is
         detail = worst.reason.value
         _set(known, track.device.id, fault, True, worst.since, detail, found)
         return True
@@ -268,6 +277,20 @@ def _update(known: _Known, result: Result) -> Look:
         elif reading.metric in _REFUSED:
             look.refused = bool(reading.value)
     return look
+
+
+def _services(device: Device) -> list[str]:
+    """The checks of its services that do not decide about on line."""
+    return [check for check in device.checks if check in _SERVICES and check not in device.liveness]
+
+
+def _served_since(device: Device, known: _Known, since: WallMs) -> bool:
+    """All its services have answered since then."""
+    looks = [known.looks.get(check) for check in _services(device)]
+    return all(
+        look is not None and look.at >= since and (look.ok or look.reason in (Reason.AUTH, Reason.BUSY))
+        for look in looks
+    )
 
 
 def _set(

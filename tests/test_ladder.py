@@ -81,11 +81,13 @@ def test_no_video_is_certain_after_three_failures_and_a_later_sign_of_life() -> 
     street = Street()
     street.see("onvif")
     street.see("rtsp", Reason.NO_VIDEO)
-    assert street.rechecks == {"rtsp", "icmp"}
+    assert street.rechecks == {"rtsp", "icmp", "onvif"}
     street.see("rtsp", Reason.NO_VIDEO)
     street.see("rtsp", Reason.NO_VIDEO)
     assert street.said == []  # nothing has been heard of it since
     street.see("icmp")
+    assert street.said == []  # its services may have failed too
+    street.see("onvif")
     assert street.said == [NO_VIDEO]
     street.see("rtsp", Reason.NO_VIDEO)
     assert street.said == [NO_VIDEO]
@@ -105,19 +107,21 @@ def test_a_camera_that_fell_is_not_said_to_have_no_video() -> None:
     assert street.ladder.rung(CAMERA.id) is Rung.NO_NETWORK
 
 
-def test_no_service_is_told_and_not_that_there_is_no_video_either() -> None:
-    street = Street(confirm=1)
-    street.see("onvif", Reason.TIMEOUT)
-    street.see("icmp")
-    street.see("rtsp", Reason.TIMEOUT)
-    street.see("icmp")
+@pytest.mark.parametrize("order", [("onvif", "rtsp"), ("rtsp", "onvif")])
+def test_no_service_is_told_and_not_that_there_is_no_video_either(order: tuple[str, str]) -> None:
+    street = Street()
+    street.see("onvif")
+    for _ in range(3):
+        for check in order:
+            street.see(check, Reason.TIMEOUT)
+        street.see("icmp")
     assert street.said == [NO_SERVICE]
 
 
 def test_a_fault_does_not_end_because_the_camera_falls() -> None:
     street = Street(confirm=1)
-    street.see("onvif")
     street.see("rtsp", Reason.NO_VIDEO)
+    street.see("onvif")
     street.see("icmp")
     street.see("icmp", Reason.TIMEOUT)
     street.see("rtsp", Reason.UNREACHABLE)
@@ -167,6 +171,7 @@ def test_a_refused_password_is_not_tried_again_at_once() -> None:
 def test_devices_and_checks_that_are_gone_are_forgotten() -> None:
     street = Street(confirm=1)
     street.see("rtsp", Reason.NO_VIDEO)
+    street.see("onvif")
     street.see("icmp")
     assert [change.fault for change in street.ladder.current()] == [DeviceFault.NO_VIDEO]
     street.ladder.reload({})
