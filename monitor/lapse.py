@@ -74,7 +74,7 @@ class Presence:
         own: Callable[[str, str, Instant], None],
     ) -> None:
         self._clocks = clocks
-        self._lapses = Lapses(clocks)
+        self._lapses: Lapses | None = None  # before we are started nothing can lapse, however long that takes
         self._lost = lost
         self._own = own
         self._set: tuple[Lapse, Instant] | None = None
@@ -83,8 +83,9 @@ class Presence:
     def now(self) -> Instant:
         """The time, once a lapse that it shows has been dealt with."""
         now = self._clocks.now()
-        lapse = self._lapses.look(now)
-        if lapse is not None:
+        if self._lapses is None:
+            self._lapses = Lapses(self._clocks)
+        elif (lapse := self._lapses.look(now)) is not None:
             self._deal_with(lapse, now)
         return now
 

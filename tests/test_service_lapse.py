@@ -11,7 +11,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.guard.standby import Standby
-from monitor.lapse import LIMIT_MS, Lapse, Lapses
+from monitor.lapse import LIMIT_MS, Lapse, Lapses, Presence
 from monitor.model import Instant, MonoMs, WallMs
 from tests.daemon_support import spans_are_whole
 from tests.service_support import furnish, hook, town
@@ -83,6 +83,29 @@ def test_the_machines_own_clocks_agree_that_nothing_happened() -> None:
     lapses = Lapses(clock)
     assert [lapses.look(clock.now()) for _ in range(1000)] == [None] * 1000
     assert clock.slept_ms() >= 0
+
+
+def test_a_slow_start_is_no_lapse_and_a_lapse_is_told_for_a_minute() -> None:
+    machine = Machine()
+    lost: list[WallMs] = []
+    told: dict[str, str] = {}
+    presence = Presence(
+        machine, lambda since, _: lost.append(since), lambda name, words, _: told.update({name: words})
+    )
+    machine.runs(30_000)
+    presence.now()
+    assert not lost
+    before = machine.now().wall
+    machine.runs(9000)
+    presence.tell(presence.now())
+    assert lost == [before] and told == {"clock": "", "pause": "9 s"}
+    machine.is_set(-600_000)
+    presence.tell(presence.now())
+    assert lost == [before] and told["clock"] == "-600 s", "a clock set back skips no time"
+    for _ in range(20):
+        machine.runs(3000)
+        presence.tell(presence.now())
+    assert told == {"clock": "-600 s", "pause": ""}, "until it has caught up"
 
 
 def test_a_standby_that_was_stopped_does_not_take_its_own_deafness_for_the_others_death() -> None:
