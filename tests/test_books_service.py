@@ -5,8 +5,10 @@ from __future__ import annotations
 from monitor.books.outages import power_cuts, problems_of, repair
 from monitor.books.service import Deadlines, Kept
 from monitor.books.settings import Terms
-from monitor.model import Kind
+from monitor.model import IncidentId, Kind, WallMs
 from monitor.reports.figures import Figures, read_figures
+from monitor.storage.ledger import commit
+from monitor.storage.ledger.records import IncidentEvent
 from tests.books_oracle import Change, Facts, Member
 from tests.books_support import empty_ledger, write
 from tests.reports_support import AFTER, DAY, JUNE, ZONE, town
@@ -78,6 +80,14 @@ def test_an_incident_is_measured_against_its_deadlines_with_pauses_taken_off() -
     assert quick.acknowledged == quick.found + 600  # within the exclusion: no clock ran
     assert (quick.responded(3600), quick.in_time(86_400)) == (Kept.YES, Kept.YES)
     assert (slow.responded(3600), slow.in_time(86_400)) == (Kept.NO, Kept.NO)
+
+
+def test_what_was_merged_into_another_incident_is_no_case_of_its_own() -> None:
+    db = town()
+    at = WallMs((JUNE.since + 12 * DAY) * 1000)
+    commit(db, [IncidentEvent(IncidentId(2), at, "merged", text="into #1")])
+    assert [s.id for s in read_figures(db, JUNE, Terms(), AFTER).services] == [1, 3]
+    db.close()
 
 
 def test_a_service_level_brings_its_own_deadlines() -> None:

@@ -118,6 +118,7 @@ _INCIDENTS = (
     "  WHERE incident = i.id AND kind = 'verified' ORDER BY at, rowid LIMIT 1)"
     " WHERE i.opened < :until AND (i.resolved IS NULL OR i.resolved >= :since)"
     " AND EXISTS (SELECT 1 FROM alert a WHERE a.incident = i.id AND a.rule NOT LIKE 'camwatch.%')"
+    " AND NOT EXISTS (SELECT 1 FROM incident_event e WHERE e.incident = i.id AND e.kind = 'merged')"
     " ORDER BY i.opened, i.id"
 )
 
