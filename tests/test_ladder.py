@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from monitor.clock import ManualClock
+from monitor.fleet import Fleet
 from monitor.ladder import DeviceFault, FaultChange, Ladder, Look, Rung, rung
-from monitor.model import Device, DeviceId, Kind, Reading, Reason, Result
+from monitor.model import Device, DeviceId, Kind, Reading, Reason, Result, State
 from monitor.states import States, StateSettings
 from monitor.uplink import Uplink, UplinkSettings
 
@@ -177,3 +180,33 @@ def test_devices_and_checks_that_are_gone_are_forgotten() -> None:
     street.ladder.reload({})
     assert list(street.ladder.current()) == []
     assert street.ladder.looks(DeviceId("c")) == []
+
+
+@pytest.mark.parametrize(
+    ("failing", "reason", "told"),
+    [
+        ("icmp", Reason.TIMEOUT, "timeout"),
+        ("rtsp", Reason.TIMEOUT, "no_video"),
+        ("rtsp", Reason.NO_VIDEO, "no_video"),
+        ("rtsp", Reason.AUTH, "wrong_password"),
+        ("rtsp", Reason.BUSY, "busy"),
+        ("onvif", Reason.REFUSED, "no_service"),
+    ],
+)
+def test_the_reason_of_a_camera_that_counts_as_off_line_tells_what_is_missing(
+    failing: str, reason: Reason, told: str
+) -> None:
+    strict = replace(CAMERA, liveness=("icmp", "onvif", "rtsp"))
+    clock, uplink = ManualClock(), Uplink(UplinkSettings(), has_references=False)
+    states = States({strict.id: strict}, StateSettings(confirm=1), uplink)
+    other = Result(DeviceId("other"), "icmp", clock.now().wall, Reason.OK)
+    for check in strict.liveness:
+        now = clock.advance(1000)
+        result = Result(strict.id, check, now.wall, reason if check == failing else Reason.OK)
+        uplink.observe_devices([result, replace(other, at=now.wall)], now)
+        states.apply([result], now)
+    now = clock.advance(20_000)
+    uplink.observe_devices([replace(other, at=now.wall)], now)
+    states.tick(now)
+    state, _, words = Fleet(states).condition(strict.id)
+    assert (state, words) == (State.DOWN, told)

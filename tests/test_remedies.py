@@ -7,7 +7,10 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -15,7 +18,8 @@ from monitor.clock import ManualClock, SystemClock
 from monitor.collectors.credentials import BackOff, Credential
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif.talk import Endpoint
-from monitor.model import Device, Reason, Target, WallMs
+from monitor.healer import Healer
+from monitor.model import Device, DeviceId, Kind, Reason, Target, WallMs
 from monitor.remedies import Action, Mode, Remedied, Remedies, RemedySettings, Step, recent
 from monitor.remedy_actors import OnvifReboot, PoeCycle, PoePort, shows_key_frame
 from monitor.secrets import Secret
@@ -26,6 +30,9 @@ from monitor.storage.ledger.schema import migrate
 from monitor.storage.ledger.writer import commit, connect
 from tests.camera_support import PASSWORD, USER, cameras, env, fleet, target
 from tests.test_rtsp_proof import collector as rtsp_collector
+
+if TYPE_CHECKING:
+    from monitor.daemon import Daemon
 
 
 class Counting:
@@ -199,6 +206,29 @@ async def test_a_cure_is_proven_by_a_key_frame(tmp_path: Path) -> None:
             (dead.address, Step.NOT_CURED),
         ]
         assert (on_the_wire(cured), on_the_wire(dead)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("tags", "parents", "wanted"),
+    [
+        ({"poe_port": "1.7"}, ("sw",), PoePort("10.9.0.1", "1.7")),
+        ({"poe_port": "7"}, ("sw", "other"), PoePort("10.9.0.1", "7")),
+        ({"poe_port": "1.3.6.x"}, ("sw",), None),
+        ({"poe_port": "1.7"}, (), None),
+        ({"poe_port": "1.7"}, ("gone",), None),
+        ({}, ("sw",), None),
+    ],
+)
+def test_a_camera_has_its_power_from_its_first_parent(
+    tags: dict[str, str], parents: tuple[str, ...], wanted: PoePort | None
+) -> None:
+    switch = Device(DeviceId("sw"), "Switch", Kind.SWITCH, "10.9.0.1")
+    daemon = SimpleNamespace(
+        config=SimpleNamespace(inventory=SimpleNamespace(devices={switch.id: switch})),
+        resolver=SimpleNamespace(ip=lambda address: address),
+    )
+    camera = replace(target("10.9.1.1", **tags).device, parents=tuple(map(DeviceId, parents)))
+    assert Healer(cast("Daemon", daemon))._port_of(camera) == wanted
 
 
 @pytest.fixture
