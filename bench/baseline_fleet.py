@@ -52,7 +52,12 @@ class SimulatedSeries:
     present: np.ndarray[tuple[int], np.dtype[np.bool_]]
     event: tuple[int, int] | None
     """First and past-the-last sample of the fault."""
-    ordinary: frozenset[Ordinary]
+    ordinary: dict[Ordinary, int]
+    """What happened in ordinary life, and at which sample."""
+
+    def cause_of(self, alarm: int) -> str:
+        """What of ordinary life had happened within a day before."""
+        return next((o.value for o, at in self.ordinary.items() if at <= alarm < at + PER_DAY), "other")
 
 
 def _day_shape(hours: Floats, weekend: np.ndarray[tuple[int], np.dtype[np.bool_]], quiet: float) -> Floats:
@@ -76,14 +81,19 @@ class _World:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
-        self.ordinary = frozenset(one for one in Ordinary if rng.random() < 0.3)
+        wanted = [one for one in Ordinary if rng.random() < 0.3]
+        self.ordinary: dict[Ordinary, int] = {}
         seconds = (TIMES % 86400).astype(float)
         days = np.arange(SAMPLES) // PER_DAY
         weekend = days % 7 >= 5
-        if Ordinary.DAYLIGHT_SAVING in self.ordinary:
-            seconds = np.where(days >= rng.integers(30, 40), (seconds + 3600) % 86400, seconds)
-        if Ordinary.HOLIDAY in self.ordinary:
-            weekend = weekend | (days == rng.integers(29, 41))
+        if Ordinary.DAYLIGHT_SAVING in wanted:
+            day = int(rng.integers(30, 40))
+            self.ordinary[Ordinary.DAYLIGHT_SAVING] = day * PER_DAY
+            seconds = np.where(days >= day, (seconds + 3600) % 86400, seconds)
+        if Ordinary.HOLIDAY in wanted:
+            day = int(rng.integers(29, 41))
+            self.ordinary[Ordinary.HOLIDAY] = day * PER_DAY
+            weekend = weekend | (days == day)
         self.seconds = seconds
         self.weekend = weekend
         self.quiet = float(rng.uniform(0.3, 0.6))
@@ -91,7 +101,11 @@ class _World:
         self.red = _red_noise(rng, float(rng.uniform(0.4, 0.9)))
         self.noise = rng.normal(0, 1, SAMPLES)
         self.changed_at = int(rng.integers(LEARN, SAMPLES - PER_DAY))
-        self.change = float(rng.uniform(0.8, 1.3)) if Ordinary.LEVEL in self.ordinary else 1.0
+        self.change = float(rng.uniform(0.8, 1.3)) if Ordinary.LEVEL in wanted else 1.0
+        if Ordinary.LEVEL in wanted:
+            self.ordinary[Ordinary.LEVEL] = self.changed_at
+        if Ordinary.RESET in wanted:
+            self.ordinary[Ordinary.RESET] = self.changed_at // 2 + LEARN // 2
 
     def shape(self, late_h: float = 0.0, weekend: bool | None = None) -> Floats:
         hours = (self.seconds / 3600 - self.late - late_h) % 24
@@ -102,7 +116,7 @@ class _World:
         base = 1e7 * np.exp(0.12 * self.red + 0.06 * self.noise) * shape
         base[self.changed_at :] *= self.change
         if Ordinary.RESET in self.ordinary:
-            base[self.changed_at // 2 + LEARN // 2] *= 50
+            base[self.ordinary[Ordinary.RESET]] *= 50
         return base
 
     def percent(self, shape: Floats) -> Floats:

@@ -47,6 +47,15 @@ def test_replay_says_how_many_alerts_there_would_have_been_and_when(history: Pat
     assert any(line.startswith("2026-01-13 00:") for line in alerts)
 
 
+def test_replay_alerts_no_more_than_the_rule_would(history: Path) -> None:
+    """One wild sample in an ordinary day."""
+    lines = history.read_text("utf-8").splitlines()[: 8 * PER_DAY + 1]
+    lines[7 * PER_DAY] = lines[7 * PER_DAY].split(",")[0] + ",5000"
+    history.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = CliRunner().invoke(baseline, ["replay", str(history), "--timezone", "UTC", "--holidays", "none"])
+    assert found.output == f"{8 * PER_DAY} samples, 0 alerts\n"
+
+
 def test_replay_names_the_line_that_it_cannot_read(tmp_path: Path) -> None:
     path = tmp_path / "broken.csv"
     path.write_text("time,value\n2026-01-01T00:00,1\nyesterday,2\n", encoding="utf-8")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from monitor.model import WallMs
 from monitor.rules.baseline import scalar
 from monitor.rules.baseline.band import Usual, usual
 from monitor.rules.baseline.calendar import LocalCalendar
+from monitor.rules.baseline.why import WITNESSES, Witness, confirmed
+
+_ALMOST = 0.999
 
 
 class Sample(NamedTuple):
@@ -51,8 +56,18 @@ class Detector:
 def replay(
     samples: Iterable[Sample], calendar: LocalCalendar, direction: int, sensitivity: float
 ) -> Iterator[Replayed]:
-    """The oddness of each sample in turn. Times should ascend: what comes late is passed over."""
+    """The oddness of each sample in turn; as in the rule, below 1 while one wild sample alone speaks for an
+    alert. Times should ascend: what comes late is passed over."""
     detector = Detector(calendar, direction, sensitivity)
+    witnesses: deque[Witness] = deque(maxlen=WITNESSES)
+    waiting = 0
     for t, value in samples:
         odd = detector.update(t, value)
-        yield Replayed(t, value, odd, detector.usual(t) if odd >= 1.0 else None)
+        usual = detector.usual(t)
+        if usual is not None and abs(value) <= scalar.HUGE:
+            witnesses.append(Witness(WallMs(int(t * 1000)), value, usual))
+        if odd >= 1.0:
+            waiting = WITNESSES
+        alerts = waiting > 0 and confirmed(witnesses)
+        waiting = 0 if alerts else waiting - 1
+        yield Replayed(t, value, max(odd, 1.0) if alerts else min(odd, _ALMOST), usual if alerts else None)
