@@ -125,11 +125,10 @@ def advance(
     short = short + (z_clipped - short) / by.SHORT_SPAN
     middle = middle + (z_clipped - middle) / by.MIDDLE_SPAN
     long = long + (z_clipped - long) / by.LONG_SPAN
-    far_up = unit * np.minimum(np.maximum(by.RUN_SHARE * read(s, HIGHEST + 1), by.RUN_LEAST), by.RUN_FROM)
-    far_down = unit * np.minimum(np.maximum(-by.RUN_SHARE * read(s, LOWEST + 1), by.RUN_LEAST), by.RUN_FROM)
     run_up = np.minimum(np.maximum(run, 0.0) + 1.0, by.RUN_MOST)
     run_down = np.maximum(np.minimum(run, 0.0) - 1.0, -by.RUN_MOST)
-    run = np.where(scaled & (beyond > far_up), run_up, np.where(scaled & (beyond < -far_down), run_down, 0.0))
+    far_off = scaled & (np.abs(beyond) > by.RUN_FROM * unit)
+    run = np.where(far_off, np.where(beyond > 0.0, run_up, run_down), 0.0)
     w[at.SHORT], w[at.MIDDLE], w[at.LONG], w[at.ROUGHNESS], w[at.RUN] = short, middle, long, rough, run
 
     features = np.stack((off, z, short, middle, long, rough, jump, run))

@@ -31,14 +31,11 @@ SHORT_SPAN: Final = 1.29
 MIDDLE_SPAN: Final = 107.0
 LONG_SPAN: Final = 163.0
 ROUGH_SPAN: Final = 31.2
-RUN_SHARE: Final = 0.354
-"""A sample adds to the run when it lies beyond this share of the furthest residual on its side ..."""
-RUN_LEAST: Final = 2.0
-RUN_FROM: Final = 5.34
-"""... but beyond the one at least and the other in any case, in usual spreads."""
+RUN_FROM: Final = 4.0
+"""A sample adds to the run when it is off by more than so many usual spreads."""
 RUN_MOST: Final = 24.0
 """Samples; a longer run is no news."""
-RUN_FLOOR: Final = 0.259
+RUN_FLOOR: Final = 1.0
 WEIGHTS: Final = (6.08, 0.589, 1.28, 0.939, 1.99, 1.21, 7.67, 0.8)
 """Of each feature's broken record, in the order of ``layout``."""
 RECORD_MOST: Final = 1.37

@@ -171,14 +171,12 @@ def step(
     middle += (z_clipped - middle) / by.MIDDLE_SPAN
     long += (z_clipped - long) / by.LONG_SPAN
     # What another hour or sort of day explains does not make a run.
-    if not (scale > 0.0 and abs(beyond) > by.RUN_LEAST * unit):
+    if not (scale > 0.0 and abs(beyond) > by.RUN_FROM * unit):
         run = 0.0
     elif beyond > 0.0:
-        far = beyond > unit * min(max(by.RUN_SHARE * s[HIGHEST + 1], by.RUN_LEAST), by.RUN_FROM)
-        run = min(max(run, 0.0) + 1.0, by.RUN_MOST) if far else 0.0
+        run = min(max(run, 0.0) + 1.0, by.RUN_MOST)
     else:
-        far = -beyond > unit * min(max(-by.RUN_SHARE * s[LOWEST + 1], by.RUN_LEAST), by.RUN_FROM)
-        run = max(min(run, 0.0) - 1.0, -by.RUN_MOST) if far else 0.0
+        run = max(min(run, 0.0) - 1.0, -by.RUN_MOST)
     w[at.SHORT], w[at.MIDDLE], w[at.LONG], w[at.ROUGHNESS], w[at.RUN] = short, middle, long, rough, run
 
     features = (off, z, short, middle, long, rough, jump, run)
