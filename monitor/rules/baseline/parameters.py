@@ -60,7 +60,7 @@ Z_WEIGHT: Final = 0.0345
 Z_FROM: Final = 4.69
 
 # ---- from oddness to an alert
-GAIN: Final = 2.03
+GAIN: Final = 2.25
 KEEP: Final = 0.818
 """The share of the evidence that stays for the next sample."""
 ONE_SAMPLE: Final = 0.612
