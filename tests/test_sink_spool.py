@@ -222,7 +222,7 @@ def test_whatever_was_appended_and_not_taken_is_there_after_any_crash(
     tmp_path_factory: pytest.TempPathFactory, ops: list[tuple[str, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("spool")
-    spool = opened(path, 64 * 1024**2)
+    spool = opened(path)  # segments of 64 KiB: most stories have several
     pending = {}
     for n, (op, number) in enumerate(ops):
         if op == "append":
@@ -234,7 +234,7 @@ def test_whatever_was_appended_and_not_taken_is_there_after_any_crash(
             del pending[ref]
         elif op == "crash":
             os.close(spool._lock)
-            spool = opened(path, 64 * 1024**2)
+            spool = opened(path)
     assert set(pending.values()) <= set(drain(spool))
     spool.close()
     assert segments(path) == []
