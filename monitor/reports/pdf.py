@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from pathlib import Path
 
 from fpdf import FPDF
@@ -61,6 +61,10 @@ class _Pages(FPDF):
 class _Paper:
     def __init__(self, document: Document, font: FontFile) -> None:
         self.document = document
+        self._units: dict[str, float] = {}
+        """How wide each character is, for a size of one."""
+        self._top = 0.0
+        """Where the table that is being drawn begins on this page."""
         self.pdf = _Pages(orientation="landscape", format="A4")
         self.pdf.add_font("cjk", fname=str(font.path), collection_font_number=font.index)
         self.pdf.set_title(f"{document.title} {document.subtitle}")
@@ -161,9 +165,18 @@ class _Paper:
         if table.total:
             texts = [show(value, column, zone) for value, column in zip(totals(table), columns, strict=True)]
             self._row(table, texts, widths, (30, 41, 59), fill=True)
+        self._frame(widths)
         self.pdf.ln(3)
 
+    def _frame(self, widths: list[float]) -> None:
+        """The upright lines of the table on this page, and the one below it: drawn once, not cell by cell."""
+        x, y = _MARGIN, float(self.pdf.get_y())
+        for edge in (0.0, *accumulate(widths)):
+            self.pdf.line(x + edge, self._top, x + edge, y)
+        self.pdf.line(x, y, x + sum(widths), y)
+
     def _head(self, table: Table, widths: list[float]) -> None:
+        self._top = float(self.pdf.get_y())
         self._font(_SMALL, _GREY)
         lines = self._lines([column.title for column in table.columns], widths)
         self._cells(lines, widths, table.columns, fill=True)
@@ -180,7 +193,10 @@ class _Paper:
     ) -> None:
         self._font(_SMALL, colour)
         lines = self._lines(texts, widths)
-        if self._room(max(map(len, lines)) * _ROW + 1 + room):
+        height = max(map(len, lines)) * _ROW + 1 + room
+        if self.pdf.get_y() + height > self._bottom:
+            self._frame(widths)
+            self.pdf.add_page()
             self._head(table, widths)
             self._font(_SMALL, colour)
         self._cells(lines, widths, table.columns, fill=fill)
@@ -193,20 +209,30 @@ class _Paper:
     ) -> None:
         pdf = self.pdf
         x, y, height = _MARGIN, float(pdf.get_y()), max(map(len, lines)) * _ROW + 1
-        pdf.set_fill_color(*_HEAD)
+        if fill:
+            pdf.set_fill_color(*_HEAD)
+            pdf.rect(x, y, sum(widths), height, style="F")
+        pdf.line(x, y, x + sum(widths), y)
         for cell, width, column in zip(lines, widths, columns, strict=True):
-            pdf.rect(x, y, width, height, style="DF" if fill else "D")
             for k, line in enumerate(cell):
                 right = column.sort is not Sort.TEXT
-                shift = width - _PAD - pdf.get_string_width(line) if right else _PAD
+                shift = width - _PAD - self._width(line) if right else _PAD
                 if line:
                     pdf.text(x + shift, y + _ROW * (k + 0.8), line)
             x += width
         pdf.set_xy(_MARGIN, y + height)
 
+    def _width(self, text: str) -> float:
+        """In millimetres, at the present size: the library's own measure costs more than all else."""
+        units = self._units
+        for char in text:
+            if char not in units:
+                units[char] = float(self.pdf.get_string_width(char)) / float(self.pdf.font_size_pt)
+        return sum(map(units.__getitem__, text)) * float(self.pdf.font_size_pt)
+
     def _wrapped(self, text: str, width: float) -> list[str]:
         """Lines that fit: broken at a blank where there is one, else between characters as Chinese is set."""
-        measure = self.pdf.get_string_width
+        measure = self._width
         if not text or measure(text) <= width:
             return [text]
         lines, line = [], ""
@@ -251,7 +277,7 @@ class _Paper:
                     pdf.set_dash_pattern()
                 case Label(x, y, text, anchor, size, fill):
                     self._font(size * scale / _POINT_MM, _rgb(fill))
-                    wide = pdf.get_string_width(text)
+                    wide = self._width(text)
                     shift = {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
                     pdf.text(x0 + x * scale - shift, y0 + y * scale, text)
 
