@@ -38,7 +38,7 @@ class Wheel:
             self._add_bucket(tick, number)
 
     def _add_bucket(self, tick: int, number: int) -> None:
-        if self._timer is None:  # it stood still: no tick that it has slept through holds anything
+        if self._timer is None:  # it stood still, empty: what it has slept through is passed over
             self._turned = max(self._turned, min(int(self._loop.time() * _TICKS_PER_S), tick - 1))
             self._timer = self._loop.call_later(1 / _TICKS_PER_S, self._turn)
         self._buckets.setdefault(max(tick, self._turned + 1), []).append(number)
@@ -51,8 +51,7 @@ class Wheel:
         for at in range(self._turned + 1, tick + 1):
             numbers += buckets.pop(at, ())
         self._turned = max(self._turned, tick)
-        self._timer = None
+        # Before ``due``, which may take a while and add more: without a timer nothing may be left in here.
+        self._timer = self._loop.call_later(1 / _TICKS_PER_S, self._turn) if buckets else None
         if numbers:
             self._due(numbers, now)
-        if buckets and self._timer is None:
-            self._timer = self._loop.call_later(1 / _TICKS_PER_S, self._turn)
