@@ -22,6 +22,9 @@ import pytest
 from aiohttp import web
 
 from bench.fleet import address, cut, open_streets
+from monitor.alerts.incident import Fingerprint
+from monitor.alerts.restless import Restless
+from monitor.clock import ManualClock
 from monitor.model import Device
 from monitor.simulate.city import city, write_csv
 from tests.daemon_support import RULES, House, children, moved, spans_are_whole
@@ -319,3 +322,12 @@ def test_faults_reloads_and_a_flapping_sink_leave_nothing_behind(course: Course,
     assert reloads > 3 and fleet.steps > 3 and phone.bodies
     assert sink.refused and sink.lines > course.cameras
     nothing_has_grown(record, course.growth_percent)
+
+
+def test_what_has_ended_long_ago_is_not_remembered() -> None:
+    """A year of faults, each of another device, leaves no more behind than half an hour of them."""
+    restless, clock = Restless(), ManualClock()
+    for number in range(2000):
+        restless.holds_end(Fingerprint("device-down", (("device", str(number)),)), clock.advance(60_000))
+        restless.calm(clock.now())
+    assert restless.remembered <= 30 + 5 + 1

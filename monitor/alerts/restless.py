@@ -7,8 +7,6 @@ only held to be over after five calm minutes.
 
 from __future__ import annotations
 
-from collections import deque
-
 from monitor.alerts.incident import Fingerprint
 from monitor.model import Instant, MonoMs
 
@@ -19,15 +17,15 @@ _CALM_MS = 5 * 60_000
 
 class Restless:
     def __init__(self) -> None:
-        self._ends: dict[Fingerprint, deque[MonoMs]] = {}
+        self._ends: dict[Fingerprint, tuple[MonoMs, ...]] = {}
+        """The last few of each; those that are too old to matter are put away by and by."""
+        self._tidy_due = MonoMs(0)
         self._held: dict[Fingerprint, MonoMs] = {}
 
     def holds_end(self, fingerprint: Fingerprint, now: Instant) -> bool:
         """The condition is over: whether the alert is to stay open for a while all the same."""
-        ends = self._ends.setdefault(fingerprint, deque())
-        ends.append(now.mono)
-        while ends[0] < now.mono - _WITHIN_MS:
-            ends.popleft()
+        recent = [at for at in self._ends.get(fingerprint, ()) if at >= now.mono - _WITHIN_MS]
+        ends = self._ends[fingerprint] = (*recent, now.mono)[-_ENDS:]
         if len(ends) < _ENDS:
             return False
         self._held[fingerprint] = MonoMs(now.mono + _CALM_MS)
@@ -35,7 +33,7 @@ class Restless:
 
     def restored(self, fingerprint: Fingerprint, now: Instant) -> None:
         """After a restart: it has come and gone before."""
-        self._ends[fingerprint] = deque([now.mono])
+        self._ends[fingerprint] = (now.mono,)
 
     def began(self, fingerprint: Fingerprint) -> bool:
         """It begins again; whether its end was being held."""
@@ -50,10 +48,16 @@ class Restless:
         found = [fingerprint for fingerprint, due in self._held.items() if due <= now.mono]
         for fingerprint in found:
             del self._held[fingerprint]
-        if found:
+        if now.mono >= self._tidy_due:
+            self._tidy_due = MonoMs(now.mono + _CALM_MS)
             old = now.mono - _WITHIN_MS
             self._ends = {f: ends for f, ends in self._ends.items() if ends[-1] >= old or f in self._held}
         return found
+
+    @property
+    def remembered(self) -> int:
+        """Alerts whose last ends are known."""
+        return len(self._ends)
 
     def next_due(self) -> MonoMs | None:
         return min(self._held.values(), default=None)
