@@ -261,6 +261,8 @@ async def loop_stall(ips: list[str]) -> dict[str, float]:
 
     async with collector(echoes=1, rate=UNLIMITED) as icmp:
         aims = targets(*ips)
+        gc.collect()
+        gc.freeze()  # again: the fleet is there to stay, as the daemon's inventory is
         watcher = asyncio.create_task(watch())
         for _ in range(5):
             await ours(icmp, aims)

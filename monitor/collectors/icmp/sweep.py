@@ -68,7 +68,7 @@ class Sweep:
         self.round_due = 0.0
         """Nothing of this round is to be sent before (loop time)."""
         self.at: list[WallMs] = []
-        self._rtts: list[list[int]] = []
+        self._rtts: list[tuple[int, ...]] = []
         self._lost: list[int] = []
         self._unmeasured: list[int] = []
         self._own_loss: dict[int, str] = {}
@@ -79,11 +79,12 @@ class Sweep:
 
     def add(self, targets: Sequence[Target]) -> None:
         """More devices, before the sweep is begun; ``ValueError`` adds none of them."""
-        names = [self.family.name(target.ip) for target in targets]
+        name_of, address_of = self.family.name, self.family.address
+        names = [name_of(target.ip) for target in targets]
         self.targets += targets
         self.names += names
-        self.addresses += [self.family.address(name) for name in names]
-        self._rtts += [[] for _ in targets]
+        self.addresses += [address_of(name) for name in names]
+        self._rtts += [()] * len(targets)
         self._lost += [0] * len(targets)
         self._unmeasured += [0] * len(targets)
 
@@ -93,8 +94,7 @@ class Sweep:
         return len(self.targets) - self.next if self.round < self.echoes else 0
 
     def answered(self, device: int, rtt_ns: int) -> None:
-        rtts = self._rtts[device]
-        rtts.append(rtt_ns)
+        rtts = self._rtts[device] = (*self._rtts[device], rtt_ns)
         if len(rtts) == self.echoes:
             # What happens to nearly every device in nearly every sweep, so the short way.
             good = (*_round_trip(rtts), _NO_LOSS, _GOOD)
@@ -181,14 +181,14 @@ _reading = partial(tuple.__new__, Reading)
 """A ``Reading`` without the named tuple's own constructor, which takes three times as long."""
 
 
-def _round_trip(rtts: list[int]) -> tuple[Reading, ...]:
+def _round_trip(rtts: tuple[int, ...]) -> tuple[Reading, ...]:
     """Telegraf's names, in milliseconds. One echo has no least, most and deviation (jitter)."""
     count = len(rtts)
     if count == 1 and rtts[0] >= 0:
         return (_reading(("ping.average_response_ms", rtts[0] / 1e6, ())),)
     least = min(rtts)
     if least < 0:
-        timed = [rtt for rtt in rtts if rtt >= 0]
+        timed = tuple(rtt for rtt in rtts if rtt >= 0)
         return _round_trip(timed) if timed else ()
     mean = sum(rtts) / count
     variance = sum([(rtt - mean) ** 2 for rtt in rtts]) / count
