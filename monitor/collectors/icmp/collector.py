@@ -19,6 +19,8 @@ from monitor.settings import Duration
 
 VOLLEY = 64
 """Packets sent in one go: at 98 bytes each less than a switch port's smallest buffer."""
+MOST_AT_ONCE = 128
+"""Where so many a millisecond are allowed, buffers are not what limits us: then a system call takes more."""
 
 _PREPARED_AT_ONCE = 500
 """Targets, before the loop is given back: about a millisecond."""
@@ -68,7 +70,7 @@ class IcmpCollector:
         echo = open_echo_socket(family, settings.stamp_sent)
         return Pinger(
             echo,
-            open_io(echo, settings.size, VOLLEY),
+            open_io(echo, settings.size, max(VOLLEY, min(MOST_AT_ONCE, int(settings.rate / 1000)))),
             self._env.clock,
             timeout_s=settings.timeout,
             spacing_s=settings.spacing,
