@@ -9,9 +9,7 @@ Everything that moves is a task of one group: when one of them dies of a bug it 
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
-import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +17,7 @@ from typing import Any
 import structlog
 
 from monitor import __version__
-from monitor.accounts import AccountWatch
 from monitor.alerts.desk import Desk
-from monitor.books.read import exclusions_of
 from monitor.checks import Checks
 from monitor.clock import SystemClock
 from monitor.collectors.base import Collector, Env
@@ -34,18 +30,23 @@ from monitor.control.server import ControlServer
 from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries, open_channels
 from monitor.export import Exporter
-from monitor.forecaster import Forecaster
 from monitor.guard.guardian import Guardian
-from monitor.healer import Healer
-from monitor.keyguard import KeyGuard
-from monitor.lapse import LIMIT_MS, Presence
-from monitor.learned import Learned
-from monitor.links import Links
+from monitor.jobs.accounts import AccountWatch
+from monitor.jobs.exclusions import ExclusionWatch
+from monitor.jobs.forecaster import Forecaster
+from monitor.jobs.keyguard import KeyGuard
+from monitor.jobs.lapse import LIMIT_MS, Presence
+from monitor.jobs.learned import Learned
+from monitor.jobs.links import Links
+from monitor.jobs.paperwork import Paperwork
+from monitor.jobs.traps import Traps
+from monitor.jobs.verifier import Verifier
+from monitor.memory import settle
 from monitor.model import DeviceId, Instant, Result, Target, WallMs
 from monitor.notifiers.notice import OutboxEntry
-from monitor.paperwork import Paperwork
 from monitor.pipeline import Pipeline, Step
 from monitor.points import incident_point
+from monitor.remedies.healer import Healer
 from monitor.resolve import Resolver
 from monitor.resume import Saved, resume
 from monitor.schedule import Schedule
@@ -58,15 +59,12 @@ from monitor.status import snapshot
 from monitor.storage.ledger import Ledger
 from monitor.storage.ledger.records import RunAlive, RunStarted
 from monitor.storage.sink import Sink
-from monitor.traps import Traps
 from monitor.uplink import Uplink
-from monitor.verifier import Verifier
 
 log = structlog.get_logger(room="daemon")
 
 _TICK_S = 0.1
 _ALIVE_S = 5.0
-_EXCLUSIONS_EVERY_S = 10.0
 _STOP_S = 2.0
 """At the end: what sends under way get, and what the disk gets."""
 
@@ -158,7 +156,7 @@ class Daemon:
             jobs += [
                 asyncio.create_task(self._keep(self._tick), name="tick"),
                 asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
-                asyncio.create_task(self._keep(self._watch_exclusions), name="exclusions"),
+                asyncio.create_task(self._keep(ExclusionWatch(self).run), name="exclusions"),
                 asyncio.create_task(self._keep(self.exporter.run), name="points"),
                 asyncio.create_task(self._keep(self.learned.run), name="learned"),
                 asyncio.create_task(self._keep(self.signs.run), name="signs"),
@@ -205,8 +203,7 @@ class Daemon:
         self._watch_sight()
         self.traps.configure(await self.traps.prepare(config.traps), config.inventory.devices)
         self.traps.take_up()
-        gc.collect()
-        gc.freeze()  # the inventory and the libraries are here to stay: no full collection walks them again
+        settle()
         log.info("started", devices=len(config.inventory), channels=len(config.channels), version=__version__)
 
     async def _close(self) -> None:
@@ -356,17 +353,6 @@ class Daemon:
     def _on_dead(self, entry: OutboxEntry) -> None:
         self.carry(self.pipeline.by_hand(lambda desk: desk.message_died(entry), self.clock.now()))
 
-    async def _watch_exclusions(self) -> None:
-        """Exclusions come by the command line: the ledger is asked every little while."""
-        while True:
-            try:
-                found = await asyncio.to_thread(exclusions_of, self.ledger.path)
-            except sqlite3.Error as error:
-                log.warning("exclusions could not be read", error=str(error))
-            else:
-                self.pipeline.on_exclusions(found, self.clock.now())
-            await asyncio.sleep(_EXCLUSIONS_EVERY_S)
-
     async def _cmd_reload(self, arguments: dict[str, Any]) -> Any:
         return await self.reload()
 
@@ -404,6 +390,7 @@ class Daemon:
         for collector in replaced:
             await collector.stop()
         await self.deliveries.reconfigure(channels)
+        settle()
         result = {
             "added": len(after.keys() - before.keys()),
             "removed": len(before.keys() - after.keys()),

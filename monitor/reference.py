@@ -35,7 +35,7 @@ from monitor.inventory.inline import DeviceSettings, SiteSettings
 from monitor.key_event import KeyEventSettings
 from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings, ReceiverSettings
-from monitor.remedies import RemedySettings
+from monitor.remedies.attempts import RemedySettings
 from monitor.reports.settings import ReportSettings
 from monitor.rules import RULES, rule_class
 from monitor.secrets import SecretRef

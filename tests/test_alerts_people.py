@@ -14,7 +14,7 @@ import pytest
 from monitor.alerts.desk import UnknownIncident
 from monitor.alerts.tokens import TokenError, Tokens
 from monitor.config.daemon import DaemonSettings
-from monitor.links import Links
+from monitor.jobs.links import Links
 from monitor.model import DeviceId, IncidentId, Severity, WallMs
 from monitor.notifiers.notice import Notice, NoticeKind
 from monitor.notifiers.render import render

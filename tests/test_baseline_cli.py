@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from monitor.cli.baseline import baseline
 from monitor.control.baselines import BaselineCommands
 from monitor.control.server import ControlServer
-from monitor.learned import Learned
+from monitor.jobs.learned import Learned
 from monitor.model import DeviceId, Instant, MonoMs, WallMs
 from monitor.rules.baseline.rule import BaselineRule
 from monitor.rules.baseline.settings import BaselineSettings

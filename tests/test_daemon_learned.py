@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from monitor.learned import Learned
+from monitor.jobs.learned import Learned
 from monitor.model import DeviceId, Instant, MonoMs, Reading, WallMs
 from monitor.rules import rule_class
 from monitor.rules.book import RuleBook

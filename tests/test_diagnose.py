@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.diagnose import Diagnosis, PortProbe, Probe, diagnose
 from monitor.model import Reason
+from monitor.survey.diagnose import Diagnosis, PortProbe, Probe, diagnose
 from tests.icmp_support import FLEET_ADDRESS, Network, network, shell
 
 pytestmark = pytest.mark.filterwarnings(

@@ -14,7 +14,9 @@ from monitor.collectors.icmp.bpf import attach
 from monitor.collectors.icmp.collector import IcmpCollector, IcmpSettings
 from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
 from monitor.collectors.onvif.wsd import Prober
-from monitor.discover import (
+from monitor.model import Device, DeviceId, Kind
+from monitor.simulate.faults import Fault
+from monitor.survey.discover import (
     Found,
     Looks,
     Stage,
@@ -25,8 +27,6 @@ from monitor.discover import (
     parse_ranges,
     write_inventory,
 )
-from monitor.model import Device, DeviceId, Kind
-from monitor.simulate.faults import Fault
 from tests.camera_support import cameras, credentials, env, fleet
 
 RANGE = IPv4Network("127.31.0.0/28")

@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from monitor.cli.enrol import enrol as enrol_command
 from monitor.clock import SystemClock
 from monitor.collectors.credentials import BackOff, Credential
-from monitor.enrol import Enrolled, Enroller, Enrolment
 from monitor.model import DeviceId, Reason, WallMs
 from monitor.secrets import Secret
 from monitor.simulate.camera import SimCamera
@@ -19,6 +18,7 @@ from monitor.simulate.cameras import CameraServer
 from monitor.simulate.faults import Fault
 from monitor.storage.ledger.schema import migrate
 from monitor.storage.ledger.writer import commit, connect
+from monitor.survey.enrol import Enrolled, Enroller, Enrolment
 from tests.camera_support import PASSWORD, USER, cameras, fleet
 
 

@@ -15,11 +15,11 @@ from aiohttp import web
 
 from monitor import ntp
 from monitor.guard.heartbeat import HeartbeatError, beat
+from monitor.jobs.selfwatch import WATCHED, Sample, SelfWatch, SelfWatchSettings, judge, sample
 from monitor.model import MonoMs
 from monitor.notifiers.headline import _MENDED, BROKEN
 from monitor.pipeline import OWN_TROUBLES
 from monitor.secrets import Secret
-from monitor.selfwatch import WATCHED, Sample, SelfWatch, SelfWatchSettings, judge, sample
 from monitor.words import Language, words
 
 LIMITS = SelfWatchSettings()

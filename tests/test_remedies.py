@@ -18,10 +18,10 @@ from monitor.clock import ManualClock, SystemClock
 from monitor.collectors.credentials import BackOff, Credential
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif.talk import Endpoint
-from monitor.healer import Healer
 from monitor.model import Device, DeviceId, Kind, Reason, Target, WallMs
-from monitor.remedies import Action, Mode, Remedied, Remedies, RemedySettings, Step, recent
-from monitor.remedy_actors import OnvifReboot, PoeCycle, PoePort, shows_key_frame
+from monitor.remedies.actors import OnvifReboot, PoeCycle, PoePort, shows_key_frame
+from monitor.remedies.attempts import Action, Mode, Remedied, Remedies, RemedySettings, Step, recent
+from monitor.remedies.healer import Healer
 from monitor.secrets import Secret
 from monitor.simulate.camera import SimCamera
 from monitor.simulate.cameras import CameraServer

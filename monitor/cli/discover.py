@@ -18,7 +18,9 @@ from monitor.collectors import COLLECTORS, collector_class
 from monitor.collectors.base import CheckSettings, Collector, Env
 from monitor.collectors.onvif.wsd import PORT, Prober
 from monitor.config import ConfigError, load
-from monitor.discover import (
+from monitor.model import Device, DeviceId
+from monitor.secrets import SecretError
+from monitor.survey.discover import (
     Comparison,
     Found,
     Looks,
@@ -29,8 +31,6 @@ from monitor.discover import (
     parse_ranges,
     write_inventory,
 )
-from monitor.model import Device, DeviceId
-from monitor.secrets import SecretError
 
 _STYLES = {Standing.NEW: "yellow", Standing.MOVED: "cyan", Standing.REPLACED: "bold red", Standing.KNOWN: ""}
 

@@ -18,11 +18,11 @@ from monitor.clock import SystemClock
 from monitor.collectors.credentials import CredentialBook
 from monitor.collectors.onvif.collector import OnvifSettings
 from monitor.config import Config, ConfigError, load
-from monitor.enrol import Enrolled, Enroller, Enrolment
 from monitor.model import Device, DeviceId, Reason
 from monitor.secrets import SecretError
 from monitor.storage.ledger.schema import LedgerTooNew, migrate
 from monitor.storage.ledger.writer import commit, connect
+from monitor.survey.enrol import Enrolled, Enroller, Enrolment
 
 _BATCH = 50
 """Enrolments written at a time: an evening's work is not lost by one Ctrl-C."""

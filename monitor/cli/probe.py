@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monitor.diagnose import PORTS, Diagnosis, Probe, diagnose
 from monitor.model import Reason
+from monitor.survey.diagnose import PORTS, Diagnosis, Probe, diagnose
 
 
 @click.command()

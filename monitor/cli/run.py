@@ -58,9 +58,9 @@ async def serve(config: Config, standby_of: str = "") -> None:
     """The daemon until a signal stops it."""
     from monitor.clock import SystemClock
     from monitor.daemon import Daemon
+    from monitor.jobs.traps import CannotListen
     from monitor.service.notify import from_environment
     from monitor.storage.build import build_sink
-    from monitor.traps import CannotListen
 
     daemon = Daemon(
         config,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from monitor.guard.settings import HeartbeatSettings, PeerSettings
-from monitor.selfwatch import SelfWatchSettings
+from monitor.jobs.selfwatch import SelfWatchSettings
 from monitor.settings import Section, known_zone
 from monitor.uplink import UplinkSettings
 from monitor.words import Language

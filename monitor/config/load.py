@@ -24,7 +24,7 @@ from monitor.key_event import KeyEvent
 from monitor.model import Kind
 from monitor.notifiers.settings import ChannelSettings
 from monitor.problems import ConfigError, Findings, Place, Problem
-from monitor.remedies import RemedySettings
+from monitor.remedies.attempts import RemedySettings
 from monitor.reports.settings import ReportSettings
 from monitor.rules.base import RuleSettings
 from monitor.states import StateSettings

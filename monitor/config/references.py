@@ -10,7 +10,7 @@ from monitor.config.files import Entry
 from monitor.config.walk import values
 from monitor.inventory import Inventory
 from monitor.problems import Findings, Place, suggest
-from monitor.remedies import Action, RemedySettings
+from monitor.remedies.attempts import Action, RemedySettings
 from monitor.reports.settings import ReportSettings
 from monitor.rules.base import RuleSettings
 from monitor.secrets import SecretError, SecretRef

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor import ntp, selfwatch
+from monitor import ntp
 from monitor.guard.heartbeat import HeartbeatError, beat
 from monitor.guard.peer import PeerError, PeerServer, ask
 from monitor.guard.standby import Standby
+from monitor.jobs import selfwatch
 from monitor.model import MonoMs
 from monitor.notifiers.notice import OutboxEntry
 from monitor.secrets import SecretError

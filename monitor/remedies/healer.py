@@ -18,8 +18,8 @@ from monitor.books.read import exclusions_of
 from monitor.collectors.base import Env
 from monitor.collectors.onvif.collector import OnvifCollector
 from monitor.model import Device, DeviceId, IncidentId, Target, WallMs
-from monitor.remedies import Action, ActionSettings, Actor, Mode, Remedied, Remedies, Step, recent
-from monitor.remedy_actors import OnvifReboot, PoeCycle, PoePort, shows_key_frame
+from monitor.remedies.actors import OnvifReboot, PoeCycle, PoePort, shows_key_frame
+from monitor.remedies.attempts import Action, ActionSettings, Actor, Mode, Remedied, Remedies, Step, recent
 from monitor.storage.ledger.records import IncidentEvent
 from monitor.storage.ledger.writer import connect
 

@@ -1,4 +1,4 @@
-"""The child of ``enrol``: ``python -m monitor.enrol_worker MEMORY_MB``, one JSON line in, one out.
+"""The child of ``enrol``: ``python -m monitor.survey.enrol_worker MEMORY_MB``, one JSON line in, one out.
 
 Nothing else of Camwatch imports this file: importing onvif-zeep-async alters logging and the environment.
 """
@@ -17,8 +17,8 @@ from onvif.exceptions import ONVIFError
 from zeep.exceptions import Error as ZeepError
 from zeep.exceptions import Fault, TransportError
 
-from monitor.enrol import EnrolledProfile, Enrolment, Question, read_question
 from monitor.model import Reason
+from monitor.survey.enrol import EnrolledProfile, Enrolment, Question, read_question
 
 _DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 _MEDIA = "http://www.onvif.org/ver10/media/wsdl"

@@ -147,7 +147,7 @@ class Enroller:
         self._child = child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "monitor.enrol_worker",
+            "monitor.survey.enrol_worker",
             str(self._memory_mb),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -1,0 +1,1 @@
+"""The daemon's standing jobs: each is given the daemon and runs as a task, started again if it dies."""

@@ -1,0 +1,1 @@
+"""Curing from afar: what alerts ask for, its limits, and how it is carried out."""
