@@ -87,6 +87,14 @@ def test_its_end_reads_like_this() -> None:
     )
 
 
+@pytest.mark.parametrize(("detail", "told"), [("+59.5 s", "时钟快 59.5 秒"), ("-7.0 s", "时钟慢 7.0 秒")])
+def test_a_wrong_clock_says_which_way_until_it_is_right(detail: str, told: str) -> None:
+    wrong = replace(DOWN, cause="wrong_clock", detail=detail, offline=0, devices=())
+    assert told in render(wrong, ZH, Form.PHONE, ZONE).body.splitlines()
+    over = replace(wrong, kind=NoticeKind.RESOLVED, until=NOW)
+    assert detail[1:-2] not in render(over, ZH, Form.PHONE, ZONE).body
+
+
 def test_a_breached_rate_reads_like_this() -> None:
     text = render(RATE, ZH, Form.PHONE, ZONE)
     # 95.95 % is never shown as 96 %.

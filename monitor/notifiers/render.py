@@ -118,7 +118,7 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
             yield "· " + w.text("{subject}: {told}", subject=name, told=evidence_brief(w, line.evidence))
     in_headline = notice.cause == "threshold" and notice.evidence is None
     if notice.detail and not (in_headline and notice.kind is not NoticeKind.RESOLVED):
-        yield w.text("Detail: {detail}", detail=clean(notice.detail, DETAIL))
+        yield from _detail(w, notice)
     if notice.restless and notice.kind is not NoticeKind.RESOLVED:
         yield w.text("It comes and goes: you will be told when it has been calm for a while")
     if remedy := _REMEDIES.get(notice.remedy):
@@ -130,6 +130,18 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
     if form is Form.MAIL:
         yield w.text("Severity: {severity}", severity=severity_word(w, notice.severity))
     yield w.text("Sent: {when}", when=full(notice.at, zone))
+
+
+def _detail(w: Words, notice: Notice) -> Iterator[str]:
+    detail = clean(notice.detail, DETAIL)
+    if notice.cause != "wrong_clock":
+        yield w.text("Detail: {detail}", detail=detail)
+    elif notice.kind is not NoticeKind.RESOLVED:
+        seconds = detail.removesuffix(" s").lstrip("+-")
+        if detail.startswith("-"):
+            yield w.text("Its clock is {seconds} s slow", seconds=seconds)
+        else:
+            yield w.text("Its clock is {seconds} s fast", seconds=seconds)
 
 
 def _digest(w: Words, notice: Notice) -> Iterator[str]:

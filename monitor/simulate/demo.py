@@ -228,7 +228,7 @@ class Demo:
         hungry = self.speaking.devices[-1]
         return [
             Fault("one camera of a key site loses its power", (key,), key.name),
-            Fault(f"5 % of one area ({AREAS[1]}, {len(part)} cameras) go dark", tuple(part), AREAS[1]),
+            Fault(f"5 % of one area go dark ({AREAS[1]}, {len(part)} cameras)", tuple(part), AREAS[1]),
             Fault(f"a switch dies ({switch.name})", (switch,), switch.name),
             Fault(
                 "a camera answers every ping and sends no video",
