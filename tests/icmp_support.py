@@ -23,7 +23,8 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.collectors.base import Env
 from monitor.collectors.icmp import IcmpCollector, IcmpSettings
-from monitor.collectors.icmp.packet import checksum
+from monitor.collectors.icmp.packet import V4, checksum
+from monitor.collectors.icmp.sockets import IcmpNotPermitted, open_echo_socket
 from monitor.model import Device, DeviceId, Kind, Result, Target
 
 _CLONE_NEWNET = 0x40000000
@@ -226,3 +227,11 @@ async def liar(net: Network, behave: Behaviour) -> AsyncIterator[list[Request]]:
 
 def has_nft() -> bool:
     return shutil.which("nft") is not None
+
+
+def icmp_or_skip() -> None:
+    """Whole daemons that check by ICMP need to be allowed to."""
+    try:
+        open_echo_socket(V4).close()
+    except IcmpNotPermitted:
+        pytest.skip("no ICMP socket permitted: be root, or in a group of net.ipv4.ping_group_range")

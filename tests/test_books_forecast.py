@@ -22,6 +22,7 @@ from monitor.rules.month_forecast import MonthForecastRule, MonthForecastSetting
 from tests.books_oracle import Change, Facts, Member
 from tests.books_support import empty_ledger, write
 from tests.daemon_support import House
+from tests.icmp_support import icmp_or_skip
 
 ZONE = ZoneInfo("Asia/Shanghai")
 JUNE = period_of(Length.MONTH, date(2026, 6, 1), ZONE)
@@ -134,6 +135,7 @@ def test_a_restart_takes_it_up_and_ends_what_was_grouped_otherwise() -> None:
 
 async def test_the_daemon_has_forecasts_made_and_opens_an_incident(tmp_path: Path) -> None:
     """A camera that was down all month so far, by the ledger of an earlier run."""
+    icmp_or_skip()
     house = House(tmp_path)
     camera = Device(DeviceId("c0"), "camera c0", Kind.CAMERA, "127.0.0.1", "s", "east")
     house.furnish(
@@ -143,6 +145,7 @@ async def test_the_daemon_has_forecasts_made_and_opens_an_incident(tmp_path: Pat
         [daemon]
         state_dir = "{tmp_path}/state"
         run_dir = "{tmp_path}/run"
+        uplink = {{ references = ["127.0.0.1"] }}
         [[rule]]
         name = "month"
         type = "month_forecast"

@@ -25,6 +25,7 @@ from monitor.words import Language
 from tests.books_oracle import Change, Facts, Member
 from tests.books_support import empty_ledger, write
 from tests.daemon_support import House
+from tests.icmp_support import icmp_or_skip
 from tests.reports_support import AFTER, JUNE, ZONE, town
 
 
@@ -115,6 +116,7 @@ def test_a_wrong_report_is_refused(settings: dict[str, object], words: str) -> N
 
 
 async def test_the_daemon_makes_a_report_once_over_restarts_and_sends_it(tmp_path: Path) -> None:
+    icmp_or_skip()
     house = House(tmp_path)
     camera = Device(DeviceId("c0"), "camera c0", Kind.CAMERA, "127.0.0.1", "s", "east")
     house.furnish(
