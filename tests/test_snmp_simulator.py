@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,14 @@ from tests.snmp_support import PUBLIC, SYS_NAME, simulated, small_walk
 async def tool(*arguments: str) -> str:
     if shutil.which(arguments[0]) is None:
         pytest.skip("needs the Debian package snmp")
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        env={"PATH": "/usr/bin", "MIBS": "", "SNMP_PERSISTENT_DIR": "/nonexistent"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    with tempfile.TemporaryDirectory() as folder:  # net-snmp's tools make what they name
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            env={"PATH": "/usr/bin", "MIBS": "", "SNMP_PERSISTENT_DIR": folder},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), 20)
     return out.decode()
 
 
