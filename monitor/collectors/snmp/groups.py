@@ -62,27 +62,18 @@ class Group:
         """What the device has, and its rows' tags: from a walk of all that is wanted, labels included."""
         found = {column.prefix: column for column in columns if column.indexes}
         self.oids = tuple([oid for oid in self.wanted() if oid in found])
-        if self.table is None:
+        table = self.table
+        if table is None:
             return
         labels = {}
-        for tag, oid in self.table.labels.items():
+        for tag, oid in table.labels.items():
             column = found.get(oid)
             labels[tag] = dict(zip(column.indexes, column.values(), strict=True)) if column else {}
         rows = dict.fromkeys(index for oid in self.oids for index in found[oid].indexes)
-        fresh = {row: _kept(self._tags_of(row, labels)) for row in rows}
+        fresh = {row: _kept(_tags_of(table.index, row, labels)) for row in rows}
         if any(self.tags.get(row, tags) != tags for row, tags in fresh.items()):
             self.forget_counters()  # ports were numbered anew: the old counts are those of others
         self.tags = fresh
-
-    def _tags_of(self, row: bytes, labels: dict[str, dict[bytes, Value]]) -> Tags:
-        assert self.table is not None  # noqa: S101  only tables have tags
-        names = self.table.index
-        parts = ber.index(row)
-        last = ".".join(map(str, parts[len(names) - 1 :]))
-        index = [*map(str, parts[: len(names) - 1]), last]
-        tags = list(zip(names, index, strict=False))
-        tags += [(tag, text) for tag, by_row in labels.items() if (text := words(by_row.get(row)))]
-        return tuple(tags)
 
     def forget_counters(self) -> None:
         self._counters = array("Q")
@@ -257,3 +248,12 @@ def _worked_out(
             if out[at] is None and None not in operands:
                 out[at] = expression(dict(zip(names, operands, strict=True)))
     return out
+
+
+def _tags_of(names: Sequence[str], row: bytes, labels: dict[str, dict[bytes, Value]]) -> Tags:
+    parts = ber.index(row)
+    last = ".".join(map(str, parts[len(names) - 1 :]))
+    index = [*map(str, parts[: len(names) - 1]), last]
+    tags = list(zip(names, index, strict=False))
+    tags += [(tag, text) for tag, by_row in labels.items() if (text := words(by_row.get(row)))]
+    return tuple(tags)

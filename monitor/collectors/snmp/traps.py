@@ -168,19 +168,21 @@ class TrapReceiver:
             self._tell(device, (Reading(metric, 0, tags),), "no more")
 
     def _readable(self) -> None:
-        assert self._socket is not None  # noqa: S101  the reader is removed before the socket goes
+        sock = self._socket
+        if sock is None:
+            return
         for _ in range(64):
             try:
-                data, address = self._socket.recvfrom(65535)
+                data, address = sock.recvfrom(65535)
             except BlockingIOError:
                 return
             except OSError:  # what ICMP said of an acknowledgement
-                list(udp.icmp_errors(self._socket))
+                list(udp.icmp_errors(sock))
                 continue
             reply = self.receive(data, _plain(address[0]))
             if reply is not None:
                 try:
-                    self._socket.sendto(reply, address)
+                    sock.sendto(reply, address)
                 except OSError:
                     self.stats["reply_failed"] += 1
 
