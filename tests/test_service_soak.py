@@ -276,6 +276,8 @@ async def live(course: Course, net: Network, folder: Path) -> tuple[Record, Buck
                     not s["offline"]
                     and all(incident["cause"] == "overrun" for incident in s["incidents"])
                     and not s["sink"]["trouble"]
+                    # The sink's back-off may have slept through every spell in which it was up.
+                    and sink.lines > course.cameras
                     and not any(lane["waiting"] for lane in s["outbox"])
                 ),
                 patience_s=400,
