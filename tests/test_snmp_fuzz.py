@@ -10,7 +10,15 @@ from pyasn1.codec.ber import decoder, encoder
 from pysnmp.proto import rfc1901, rfc1902, rfc1905
 
 from monitor.collectors.snmp import ber, usm, v3
-from monitor.collectors.snmp.messages import Community, SnmpError, Version, read_message, read_reply
+from monitor.collectors.snmp.messages import (
+    Community,
+    SnmpError,
+    Version,
+    get,
+    read_message,
+    read_quick_reply,
+    read_reply,
+)
 from monitor.collectors.snmp.notification import Reader, Refused
 from monitor.secrets import Secret
 from tests.snmp_support import USERS
@@ -83,6 +91,10 @@ def ours(data: bytes) -> Decoded | None:
             assert (pdu.type, pdu.stop) == (0xA2, len(data))
             assert quick == (pdu.request_id, pdu.status, pdu.error_index, pdu.start)
         reply = read_reply(data, pdu)
+        if quick is not None:  # nor may it matter what was asked for
+            for names in (tuple(reply.names), tuple(reply.names[1:])):
+                other = read_quick_reply(data, quick, get(*names))
+                assert other._replace(names=list(other.names)) == reply
         content = [(ber.oid_text(name), reply.value(at)) for at, name in enumerate(reply.names)]
     except ber.BerError:
         return None

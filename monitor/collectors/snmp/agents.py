@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from monitor.collectors.snmp import udp, usm
-from monitor.collectors.snmp.messages import Community, Request, SnmpError, Version
+from monitor.collectors.snmp.messages import Community, PduType, Request, SnmpError, Version
 from monitor.collectors.snmp.talk import Limits, Talk
 
 T = TypeVar("T")
@@ -47,6 +47,10 @@ class Agent:
         return f"Agent({self.address[0]})"
 
 
+NOT_ASKED = Request(PduType.GET, ())
+"""Stands for the request of a conversation that has not come to one yet; it is never sent."""
+
+
 class Conversation:
     """One generator under way."""
 
@@ -57,7 +61,7 @@ class Conversation:
         self.talk = talk
         self.done = done
         self.deadline = deadline
-        self.request: Request | None = None
+        self.request = NOT_ASKED
         self.id = 0
         self.attempt = 0
         self.resends = 0

@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from monitor.collectors.snmp import ber, udp, usm, v3
+from monitor.collectors.snmp import udp, usm, v3
 from monitor.collectors.snmp.agents import Agent, Conversation, EngineSettings
 from monitor.collectors.snmp.ber import BerError
 from monitor.collectors.snmp.messages import (
@@ -26,6 +26,7 @@ from monitor.collectors.snmp.messages import (
     Reply,
     SnmpError,
     read_message,
+    read_quick_reply,
     read_reply,
 )
 from monitor.collectors.snmp.talk import Talk
@@ -207,7 +208,6 @@ class UdpEngine:
 
     def _send(self, conversation: Conversation) -> None:
         agent, request = conversation.agent, conversation.request
-        assert request is not None  # noqa: S101  it is set before anything is sent
         now, wait = self._loop.time(), self.settings.timeout_s
         if conversation.attempt == 0:
             if conversation.id:
@@ -336,12 +336,13 @@ class UdpEngine:
             known = self._talking.get(address)
             if known is not None and isinstance(known.session, Community):
                 quick = known.session.read_quickly(data)
-                conversation = self._pending.get(quick[0]) if quick is not None else None
-                if conversation is not None and conversation.agent is known and quick is not None:
-                    reply = Reply(quick[1], quick[2], *ber.varbinds(data, quick[3], len(data)))
-                    del self._pending[conversation.id]
-                    self._advance(conversation, reply)
-                    return
+                if quick is not None:
+                    conversation = self._pending.get(quick[0])
+                    if conversation is not None and conversation.agent is known:
+                        reply = read_quick_reply(data, quick, conversation.request)
+                        del self._pending[quick[0]]
+                        self._advance(conversation, reply)
+                        return
             version, community, pdu = read_message(data)
             if pdu is None:
                 message = v3.read_message(data)

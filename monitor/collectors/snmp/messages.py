@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -72,11 +73,15 @@ class Request:
     bindings: bytes = field(init=False, repr=False)
     prepared: tuple[object, bytes, bytes] | None = field(default=None, init=False, repr=False, compare=False)
     """The message of the community that last sent it, but for the request id in its middle."""
+    wanted: ber.Wanted = field(default=(), init=False, repr=False, compare=False)
+    """What the answer to a GET is to be named; empty for the requests of a walk."""
 
     def __post_init__(self) -> None:
         bindings = ber.encode_varbinds(self.names)
         head = ber.encode_integer(0) + ber.encode_integer(self.repetitions)
         self.bindings = head + ber.tlv(ber.SEQUENCE, bindings)
+        if self.pdu == PduType.GET:
+            self.wanted = ber.wanted(self.names)
 
     def pdu_bytes(self, request_id: int) -> bytes:
         return ber.tlv(self.pdu, b"\x02\x04" + request_id.to_bytes(4, "big") + self.bindings)
@@ -91,7 +96,8 @@ class Reply(NamedTuple):
 
     status: int
     error_index: int
-    names: list[bytes]
+    names: Sequence[bytes]
+    """In the answer to a GET they may be those of the request itself."""
     tags: list[int]
     raws: list[bytes]
 
@@ -155,6 +161,16 @@ QuickPdu = tuple[int, int, int, int]
 _QUICK = struct.Struct(">HIHBHBBB")
 """The id, status and index, each with its tag and length, and the tag and length of the bindings."""
 _QUICK_TAGS = (0x0204, 0x0201, 0x0201, 0x30)
+
+
+def read_quick_reply(data: bytes, pdu: QuickPdu, request: Request) -> Reply:
+    _, status, place, start = pdu
+    end = len(data)
+    if request.wanted:
+        found = ber.answers(data, start, end, request.wanted)
+        if found is not None:
+            return Reply(status, place, request.names, *found)
+    return Reply(status, place, *ber.varbinds(data, start, end))
 
 
 class Community:

@@ -45,7 +45,7 @@ def get_all(request: Request) -> Talk[Reply]:
     """
     reply = yield request
     if reply.status == _OK:
-        if tuple(reply.names) != request.names:
+        if reply.names is not request.names and tuple(reply.names) != request.names:
             raise ProtocolError("the reply names other objects than were asked for")
         return reply
     return (yield from _get_rest(request, reply))
@@ -95,7 +95,7 @@ class Column:
     def values(self) -> list[ber.Value]:
         return ber.decode_all(self.tags, self.raws)
 
-    def take(self, names: list[bytes], tags: list[int], raws: list[bytes], max_rows: int) -> bool:
+    def take(self, names: Sequence[bytes], tags: list[int], raws: list[bytes], max_rows: int) -> bool:
         """Add what a reply says of this column; False when the column has ended."""
         prefix = self.prefix
         size = len(prefix)
@@ -129,7 +129,7 @@ class Column:
         return going_on
 
 
-def _end(names: list[bytes], tags: list[int], prefix: bytes) -> int:
+def _end(names: Sequence[bytes], tags: list[int], prefix: bytes) -> int:
     """Where in a reply the column ends."""
     last = len(names) - 1
     # Nearly always only the last row is beyond it. If one before is too, the walk does not increase.
