@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +20,13 @@ from monitor import __version__
 from monitor.alerts.desk import Desk
 from monitor.checks import Checks
 from monitor.clock import SystemClock
-from monitor.collectors.base import Collector, Env
-from monitor.config import Config, ConfigError, load
+from monitor.collectors.base import Env
+from monitor.config import Config
 from monitor.control.baselines import BaselineCommands
 from monitor.control.explain import explain
 from monitor.control.incidents import IncidentCommands
 from monitor.control.ports import ports_of
 from monitor.control.server import ControlServer
-from monitor.control.wire import ControlError
 from monitor.deliveries import Deliveries, open_channels
 from monitor.export import Exporter
 from monitor.guard.guardian import Guardian
@@ -38,28 +37,27 @@ from monitor.jobs.keyguard import KeyGuard
 from monitor.jobs.lapse import LIMIT_MS, Presence
 from monitor.jobs.learned import Learned
 from monitor.jobs.links import Links
+from monitor.jobs.lookout import Lookout
 from monitor.jobs.paperwork import Paperwork
 from monitor.jobs.traps import Traps
 from monitor.jobs.verifier import Verifier
 from monitor.memory import settle
-from monitor.model import DeviceId, Instant, Result, Target, WallMs
+from monitor.model import DeviceId, Instant, Result, WallMs
 from monitor.notifiers.notice import OutboxEntry
 from monitor.pipeline import Pipeline, Step
 from monitor.points import incident_point
+from monitor.reload import Reloader
 from monitor.remedies.healer import Healer
 from monitor.resolve import Resolver
 from monitor.resume import Saved, resume
 from monitor.schedule import Schedule
-from monitor.secrets import SecretError
 from monitor.service.attend import Attendant
 from monitor.service.notify import Notifier
-from monitor.sight import SightWatch, default_route, open_eyes, reference_devices
 from monitor.signs.keeper import SignKeeper
 from monitor.status import snapshot
 from monitor.storage.ledger import Ledger
 from monitor.storage.ledger.records import RunAlive, RunStarted
 from monitor.storage.sink import Sink
-from monitor.uplink import Uplink
 
 log = structlog.get_logger(room="daemon")
 
@@ -107,10 +105,9 @@ class Daemon:
         self._run_id = saved.next_run
         self._saved: Saved = saved
         now = clock.now()
-        self._eyes: Collector | None = None
-        self.uplink = self._new_uplink(config)
+        self.lookout = Lookout(self, Env(clock, rng))
         self.keyguard = KeyGuard(self)
-        self.pipeline = Pipeline(self.keyguard.plan(), self.uplink, saved.past, now)
+        self.pipeline = Pipeline(self.keyguard.plan(), self.lookout.uplink, saved.past, now)
         self.schedule = Schedule()
         self.resolver = Resolver(clock)
         self.checks = Checks(Env(clock, rng), self.resolver, self.schedule, self._on_results)
@@ -118,11 +115,12 @@ class Daemon:
         self.links = Links(config.daemon, self.ledger.db)
         self.deliveries = Deliveries(self.ledger, clock, rng, self._on_channel_health, self._on_dead)
         self.deliveries.link = self.links.of
+        self.reloader = Reloader(self)
         self.control = ControlServer(
             config.daemon.control_socket,
             {
                 "status": self._cmd_status,
-                "reload": self._cmd_reload,
+                "reload": self.reloader.command,
                 "explain": self._cmd_explain,
                 "ports": lambda _: ports_of(self),
                 **IncidentCommands(self).handlers(),
@@ -136,46 +134,43 @@ class Daemon:
         self.attendant = Attendant(self, self.notifier)
         self.guardian = Guardian(self, standby_of)
         self.deliveries.gate = self.guardian.admit
-        self._sight_task: asyncio.Task[None] | None = None
-        self._reloading = asyncio.Lock()
         self.started = now
-
-    def _new_uplink(self, config: Config) -> Uplink:
-        settings = config.daemon.uplink
-        self._references = reference_devices(settings.references, config.inventory.devices)
-        return Uplink(settings, has_references=bool(self._references) and self._eyes is not None)
 
     # ---------------------------------------------------------------- life
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
-        jobs: list[asyncio.Task[None]] = []
+        tasks: list[asyncio.Task[None]] = []
         try:
             await self.start()
             self.notifier.ready("started, the first sweep is under way")
             ready()
-            jobs += [
-                asyncio.create_task(self._keep(self._tick), name="tick"),
-                asyncio.create_task(self._keep(self._watch_ourselves), name="watch"),
-                asyncio.create_task(self._keep(ExclusionWatch(self).run), name="exclusions"),
-                asyncio.create_task(self._keep(self.exporter.run), name="points"),
-                asyncio.create_task(self._keep(self.learned.run), name="learned"),
-                asyncio.create_task(self._keep(self.signs.run), name="signs"),
-                asyncio.create_task(self._keep(Forecaster(self).run), name="forecast"),
-                asyncio.create_task(self._keep(Verifier(self).run), name="verify"),
-                asyncio.create_task(self._keep(self.guardian.run), name="guard"),
-                asyncio.create_task(self._keep(AccountWatch(self).run), name="accounts"),
-                asyncio.create_task(self._keep(Healer(self).run), name="remedies"),
-                asyncio.create_task(self._keep(Paperwork(self).run), name="paperwork"),
-                asyncio.create_task(self._keep(self.keyguard.run), name="keyguard"),
-                asyncio.create_task(self.attendant.run(), name="attend"),
-            ]
+            tasks += [asyncio.create_task(self._keep(*job), name=job[0]) for job in self._jobs().items()]
+            tasks.append(asyncio.create_task(self.attendant.run(), name="attend"))
             await self._stopping.wait()
         finally:
             self.notifier.stopping()
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._close()
+
+    def _jobs(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {
+            "tick": self._tick,
+            "watch": self._watch_ourselves,
+            "sight": self.lookout.run,
+            "exclusions": ExclusionWatch(self).run,
+            "points": self.exporter.run,
+            "learned": self.learned.run,
+            "signs": self.signs.run,
+            "forecast": Forecaster(self).run,
+            "verify": Verifier(self).run,
+            "guard": self.guardian.run,
+            "accounts": AccountWatch(self).run,
+            "remedies": Healer(self).run,
+            "paperwork": Paperwork(self).run,
+            "keyguard": self.keyguard.run,
+        }
 
     def stop(self) -> None:
         self._stopping.set()
@@ -196,23 +191,18 @@ class Daemon:
         self.sink.schema_changed(config.schema)
         self.sink.devices_changed(config.inventory.devices)
         await self.sink.start()
-        self._eyes = await open_eyes(Env(self.clock, self.rng))
-        self.uplink.has_references = bool(self._references) and self._eyes is not None
+        await self.lookout.start()
         fresh = await self.checks.prepare(config.checks)
         self.checks.configure(config.checks, config.inventory.devices, fresh, self.keyguard.events)
-        self._watch_sight()
         self.traps.configure(await self.traps.prepare(config.traps), config.inventory.devices)
         self.traps.take_up()
         settle()
         log.info("started", devices=len(config.inventory), channels=len(config.channels), version=__version__)
 
     async def _close(self) -> None:
-        if self._sight_task is not None:
-            self._sight_task.cancel()
         await self.traps.stop()
         await self.checks.stop()
-        if self._eyes is not None:
-            await self._eyes.stop()
+        await self.lookout.stop()
         self.resolver.close()
         await asyncio.gather(self.learned.save(), self.signs.save())
         # Side by side, since whoever stops us does not wait for long.
@@ -223,14 +213,14 @@ class Daemon:
         await self.ledger.stop(_STOP_S)
         log.info("stopped")
 
-    async def _keep(self, job: Callable[[], Awaitable[None]]) -> None:
+    async def _keep(self, name: str, job: Callable[[], Awaitable[None]]) -> None:
         """Run a job for ever; one that dies of a bug is logged, counted and started again."""
         while True:
             try:
                 await job()
             except Exception:
                 self.health.task_failures += 1
-                log.exception("task died, starting it again", task=job.__name__)
+                log.exception("task died, starting it again", task=name)
                 await asyncio.sleep(1.0)
 
     # ---------------------------------------------------------------- the way of the data
@@ -270,6 +260,10 @@ class Daemon:
         if points:
             self.sink.write_points(points)
 
+    def replan(self) -> None:
+        """Go on by the configuration, and the key events in force, as they are now."""
+        self.carry(self.pipeline.reload(self.keyguard.plan(), self.lookout.uplink, self.clock.now()))
+
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -282,23 +276,6 @@ class Daemon:
             late_ms = (loop.time() - due) * 1000
             if late_ms < LIMIT_MS:  # else we were stopped, which is told as such
                 self.health.loop_lag_ms = max(self.health.loop_lag_ms * 0.95, late_ms)
-
-    def _watch_sight(self) -> None:
-        if self._sight_task is not None:
-            self._sight_task.cancel()
-        self.resolver.watch({d.address for d in (*self.config.inventory.devices.values(), *self._references)})
-        interface = self.config.daemon.uplink.interface or default_route()[0]
-        watch = SightWatch(interface, self._eyes, self._reference_targets, self._on_sight)
-        self._sight_task = asyncio.create_task(self._keep(watch.run), name="sight")
-
-    def _reference_targets(self) -> list[Target]:
-        found = ((device, self.resolver.ip(device.address)) for device in self._references)
-        return [Target(device, ip) for device, ip in found if ip is not None]
-
-    def _on_sight(self, carrier: bool, results: Sequence[Result]) -> None:
-        now = self.presence.now()
-        self.uplink.observe_carrier(carrier, now)
-        self.pipeline.on_references(results, now)
 
     # ---------------------------------------------------------------- ourselves
 
@@ -352,69 +329,3 @@ class Daemon:
 
     def _on_dead(self, entry: OutboxEntry) -> None:
         self.carry(self.pipeline.by_hand(lambda desk: desk.message_died(entry), self.clock.now()))
-
-    async def _cmd_reload(self, arguments: dict[str, Any]) -> Any:
-        return await self.reload()
-
-    async def reload(self) -> dict[str, Any]:
-        """Read, validate, swap. On an error the old configuration goes on, and ``ControlError`` says why."""
-        async with self._reloading:
-            self.notifier.reloading()
-            try:
-                return await self._reload()
-            except (ConfigError, SecretError, OSError) as error:
-                log.error("reload refused, the old configuration goes on", why=str(error))
-                raise ControlError(str(error)) from error
-            finally:
-                self.notifier.ready()
-
-    async def _reload(self) -> dict[str, Any]:
-        old, config = self.config, await asyncio.to_thread(load, self.config.path)
-        # Whatever can fail comes first, and changes nothing.
-        channels = open_channels(config)
-        receiver = await self.traps.prepare(config.traps)
-        try:
-            fresh = await self.checks.prepare(config.checks)
-        except BaseException:
-            self.traps.abandon(receiver)
-            raise
-        before, after = old.inventory.devices, config.inventory.devices
-        self.config = config
-        self._renew_uplink(old, config)
-        self.sink.schema_changed(config.schema)
-        self.sink.devices_changed(after)
-        self.carry(self.pipeline.reload(self.keyguard.plan(), self.uplink, self.clock.now()))
-        replaced = self.checks.configure(config.checks, after, fresh, self.keyguard.events)
-        self._watch_sight()
-        self.traps.configure(receiver, after)
-        for collector in replaced:
-            await collector.stop()
-        await self.deliveries.reconfigure(channels)
-        settle()
-        result = {
-            "added": len(after.keys() - before.keys()),
-            "removed": len(before.keys() - after.keys()),
-            "changed": sum(1 for id_ in after.keys() & before.keys() if after[id_] != before[id_]),
-            "restart_for": _only_by_restart(old, config),
-        }
-        log.info("reloaded", **result)
-        return result
-
-    def _renew_uplink(self, old: Config, config: Config) -> None:
-        """What is known of our sight stays, unless it is now judged by other things."""
-        references = [device.address for device in self._references]
-        uplink = self._new_uplink(config)
-        same = references == [device.address for device in self._references]
-        if not same or old.daemon.uplink != config.daemon.uplink:
-            self.uplink = uplink
-
-
-def _only_by_restart(old: Config, new: Config) -> list[str]:
-    """Sections that have changed and are only read at start-up."""
-    before, after = old.daemon, new.daemon
-    changed = [
-        f"daemon.{name}"
-        for name in ("language", "timezone", "base_url", "state_dir", "run_dir", "log", "peer")
-        if getattr(before, name) != getattr(after, name)
-    ]
-    return changed + (["sink"] if old.sink != new.sink else [])

@@ -1,19 +1,18 @@
-"""Watching our own uplink: the interface's carrier, and the reference addresses, once a second."""
+"""What our own uplink is judged by: the carrier of an interface, and reference addresses."""
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
 from monitor.collectors.base import Collector, Env
 from monitor.collectors.icmp import IcmpCollector, IcmpSettings
-from monitor.model import Device, DeviceId, Kind, Result, Target
+from monitor.model import Device, DeviceId, Kind
 
 log = structlog.get_logger(room="sight")
 
@@ -77,33 +76,3 @@ async def open_eyes(env: Env) -> Collector | None:
         log.warning("our own uplink is judged by its carrier only: no ICMP", error=str(error))
         return None
     return eyes
-
-
-class SightWatch:
-    """Probes the references every second and hands on what came back: ``tell`` takes the state of the carrier
-    and the results."""
-
-    def __init__(
-        self,
-        interface: str,
-        eyes: Collector | None,
-        references: Callable[[], Sequence[Target]],
-        tell: Callable[[bool, list[Result]], None],
-    ) -> None:
-        self._interface = interface
-        self._eyes = eyes
-        self._references = references
-        self._tell = tell
-
-    async def run(self) -> None:
-        while True:
-            results = await self._look(self._references())
-            self._tell(carrier(self._interface), results)
-            await asyncio.sleep(1.0)
-
-    async def _look(self, references: Sequence[Target]) -> list[Result]:
-        found: list[Result] = []
-        if self._eyes is not None and references:
-            async for results in self._eyes.collect(references, asyncio.get_running_loop().time() + 1.5):
-                found.extend(results)
-        return found

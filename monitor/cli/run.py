@@ -80,7 +80,7 @@ async def serve(config: Config, standby_of: str = "") -> None:
 
     async def _reload(daemon: Daemon) -> None:
         with contextlib.suppress(ControlError):  # the daemon has logged it
-            await daemon.reload()
+            await daemon.reloader.reload()
 
     for stop in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop, daemon.stop)

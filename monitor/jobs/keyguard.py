@@ -41,7 +41,7 @@ class KeyGuard:
 
     def _change(self) -> None:
         daemon, before = self._daemon, self.events
-        daemon.carry(daemon.pipeline.reload(self.plan(), daemon.uplink, daemon.clock.now()))
+        daemon.replan()
         daemon.checks.configure(daemon.config.checks, daemon.config.inventory.devices, {}, self.events)
         for event in self.events:
             if event not in before:
