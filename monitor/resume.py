@@ -90,7 +90,7 @@ def _incidents(db: sqlite3.Connection) -> list[Incident]:
         )
         for row in db.execute(
             "SELECT rule, key, cause, severity, since, labels, subject, place, device, detail, until,"
-            " evidence FROM alert WHERE incident=?",
+            " evidence, unreported FROM alert WHERE incident=?",
             (id_,),
         ):
             incident.add(_alert(row))
@@ -150,8 +150,12 @@ def _silences(db: sqlite3.Connection) -> list[Silence]:
     ]
 
 
-def _alert(row: tuple[str, str, str, int, int, str, str, str, str | None, str, int | None, str]) -> Alert:
-    rule, key, cause, severity, since, labels, subject, place, device, detail, until, evidence = row
+def _alert(
+    row: tuple[str, str, str, int, int, str, str, str, str | None, str, int | None, str, int],
+) -> Alert:
+    rule, key, cause, severity, since, labels, subject, place, device, detail, until, evidence, unreported = (
+        row
+    )
     offline = (DeviceId(device),) if device and cause.startswith("device_") else ()
     return Alert(
         fingerprint=Fingerprint(rule, _pairs(key)),
@@ -167,6 +171,7 @@ def _alert(row: tuple[str, str, str, int, int, str, str, str, str | None, str, i
         detail=detail,
         until=WallMs(until) if until is not None else None,
         evidence=evidence_from(evidence),
+        unreported=bool(unreported),
     )
 
 

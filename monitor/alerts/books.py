@@ -45,6 +45,7 @@ def alert_record(alert: Alert, incident: IncidentId) -> AlertSaved:
         alert.device,
         alert.detail,
         evidence_json(alert.evidence),
+        alert.unreported,
     )
 
 

@@ -128,7 +128,8 @@ class Desk:
                     if not signal.final and self._restless.holds_end(fingerprint, now):
                         self._comes_and_goes(self.incidents[id_], now)
                         continue
-                    self._end(fingerprint, now)
+                    self.incidents[id_].alerts[fingerprint].unreported = signal.unreported
+                    self._end(fingerprint, now, "no longer reported" if signal.unreported else "")
             elif id_ is not None:
                 self._restless.began(fingerprint)
                 self._update(self.incidents[id_], fingerprint, signal, now)

@@ -157,13 +157,15 @@ def notice_of(
     alerts = incident.alerts.values() if kind is NoticeKind.RESOLVED else incident.open_alerts()
     # A rate that has recovered may still be waited for: it could be below again in a minute.
     rates = [a for a in alerts if a.rate and (kind is NoticeKind.RESOLVED or is_breached(a.rate))]
+    unreported = kind is NoticeKind.RESOLVED and lead.unreported and not incident.closed_by
+    named = lead if unreported else incident
     faulty = [] if offline or kind is NoticeKind.RESOLVED else _faulty(alerts)
     return Notice(
         kind=kind,
         severity=incident.severity,
-        cause=incident.cause,
-        subject=incident.subject,
-        place=incident.place,
+        cause=named.cause,
+        subject=named.subject,
+        place=named.place,
         at=at,
         incident=incident.id,
         since=incident.since,
@@ -184,6 +186,7 @@ def notice_of(
         paused=pause.cause if pause else "",
         paused_until=pause.ends if pause else None,
         evidence=lead.evidence,
+        unreported=unreported,
         also=tuple(AlsoLine(a.subject, a.evidence) for a in alerts if a.evidence and a is not lead)[:ALSO],
         attachments=_attachments(alerts) if kind is NoticeKind.OPENED else (),
         remedy=incident.remedy if kind is NoticeKind.RESOLVED else "",

@@ -36,6 +36,8 @@ class Alert:
     offline: tuple[DeviceId, ...] = ()
     detail: str = ""
     until: WallMs | None = None
+    unreported: bool = False
+    """It ended since the device no longer reports what it was about: nobody knows that it is mended."""
     offline_set: frozenset[DeviceId] = frozenset()
     attachments: tuple[Attachment, ...] = ()
     evidence: Evidence | None = None
@@ -158,6 +160,15 @@ class Incident:
 
     def lead(self) -> Alert:
         """The alert that names the incident: a power cut, else a device's before a rate's, the gravest, the
-        first."""
+        first. Once all have ended, one that was not seen to be mended comes before those that were."""
         alerts = (self.open or self.alerts).values()
-        return min(alerts, key=lambda a: (a.cause != "power_cut", a.rate is not None, -a.severity, a.since))
+        return min(
+            alerts,
+            key=lambda a: (
+                not a.unreported,
+                a.cause != "power_cut",
+                a.rate is not None,
+                -a.severity,
+                a.since,
+            ),
+        )

@@ -137,7 +137,7 @@ def status_word(words: Words, notice: Notice) -> str:
     severity = severity_word(words, notice.severity)
     match notice.kind:
         case NoticeKind.RESOLVED:
-            return words.text("resolved")
+            return words.text("no longer reported") if notice.unreported else words.text("resolved")
         case NoticeKind.TEST:
             return words.text("test")
         case NoticeKind.REPEATED:
@@ -156,9 +156,9 @@ def status_word(words: Words, notice: Notice) -> str:
 
 
 def headline(words: Words, notice: Notice) -> str:
-    """What is broken, or whole again."""
+    """What is broken, or whole again; what is no longer reported is not said to be whole."""
     subject = clean(notice.subject, NAME) or words.text("Whole network")
-    over = notice.kind is NoticeKind.RESOLVED
+    over = notice.kind is NoticeKind.RESOLVED and not notice.unreported
     if over and notice.closed_by:
         return words.text("{subject}: closed by {name}", subject=subject, name=clean(notice.closed_by, NAME))
     if notice.places > 1:

@@ -94,6 +94,8 @@ class Notice:
     acked_by: str = ""
     closed_by: str = ""
     """Who said that it is over; empty when it was seen to be. ``detail`` is what they said of it."""
+    unreported: bool = False
+    """It ended since the device no longer reports what it was about: not seen to be over."""
     restless: bool = False
     """It comes and goes: its end is told once it has been calm for a while."""
     places: int = 0

@@ -92,9 +92,8 @@ def plain(notice: Notice) -> Rendered:
     """The bare facts without catalogue or layout."""
     incident = f" #{notice.incident}" if notice.incident is not None else ""
     facts = (notice.place, notice.detail, f"{notice.offline}/{notice.counted}" if notice.counted else "")
-    title = (
-        f"[{notice.severity.label}] {notice.kind} {notice.cause} {clean(str(notice.subject), NAME)}{incident}"
-    )
+    kind = "no longer reported" if notice.unreported else notice.kind
+    title = f"[{notice.severity.label}] {kind} {notice.cause} {clean(str(notice.subject), NAME)}{incident}"
     return Rendered(title, " ".join(clean(str(fact), DETAIL) for fact in facts if fact) or title)
 
 
@@ -121,6 +120,8 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
         yield from _detail(w, notice)
     if notice.restless and notice.kind is not NoticeKind.RESOLVED:
         yield w.text("It comes and goes: you will be told when it has been calm for a while")
+    if notice.unreported:
+        yield w.text("The device answers, but has not reported this for a day: nobody has seen it mended")
     if remedy := _REMEDIES.get(notice.remedy):
         yield w.text(remedy)
     yield from _clock(w, notice, zone)
@@ -181,7 +182,7 @@ def _when(w: Words, notice: Notice, form: Form, zone: tzinfo) -> str:
     if notice.since is None:
         return ""
     since = moment(w, notice.since, notice.at, zone) if form is not Form.MAIL else full(notice.since, zone)
-    if notice.kind is NoticeKind.RESOLVED:
+    if notice.kind is NoticeKind.RESOLVED and not notice.unreported:
         end = notice.until if notice.until is not None else notice.at
         to = until(w, end, notice.since, notice.at, zone) if form is not Form.MAIL else full(end, zone)
         lasted = span(w, end - notice.since)

@@ -80,6 +80,8 @@ class Signal:
     rate: Rate | None = None
     final: bool = False
     """An end that nothing can follow: what it was about is gone from the inventory."""
+    unreported: bool = False
+    """An end without evidence: the device answers, but no longer reports what the alert was about."""
     offline: tuple[DeviceId, ...] = ()
     """The group's devices off line when the signal was made."""
     detail: str = ""

@@ -11,6 +11,7 @@ from monitor.rules.base import Fleet, Learning, Rate, Rule, RuleSettings, Signal
 from monitor.rules.fault import FaultRule
 from monitor.rules.month_forecast import MonthForecastRule
 from monitor.rules.online_rate import OnlineRateRule
+from monitor.rules.series import SeriesRule
 from monitor.states import Changes
 
 
@@ -34,11 +35,17 @@ class RuleBook:
         return [signal for rule in self.rules.values() for signal in rule.reload(fleet)]
 
     def inherit(self, old: RuleBook) -> None:
-        """Rules that are still there keep what they have learned."""
+        """Rules that are still there keep what they have learned, and what they miss."""
         for name, rule in self.rules.items():
             before: object = old.rules.get(name)
             if isinstance(rule, Learning) and isinstance(before, Learning) and before.memory == rule.memory:
                 rule.adopt(before.snapshot())
+            if (
+                isinstance(rule, SeriesRule)
+                and isinstance(before, SeriesRule)
+                and rule.metrics == before.metrics
+            ):
+                rule.absences.adopt(before.absences)
 
     def restore(self, firing: Mapping[str, Iterable[tuple[Tags, WallMs]]]) -> list[Signal]:
         """Take up what was firing, by rule name; answers with what can fire no longer."""
@@ -59,7 +66,7 @@ class RuleBook:
             return []
         return [signal for rule in self.rules.values() for signal in rule.on_changes(changes, now)]
 
-    def on_results(self, results: Iterable[Result], now: Instant) -> list[Signal]:
+    def on_results(self, results: Sequence[Result], now: Instant) -> list[Signal]:
         wanted = self._by_metric
         signals: list[Signal] = []
         if not wanted:
@@ -70,6 +77,14 @@ class RuleBook:
                 if rules:
                     for rule in rules:
                         signals.extend(rule.on_reading(result.device, reading, result.at, now))
+        firing = [
+            rule for rule in self.rules.values() if isinstance(rule, SeriesRule) and rule.absences.devices
+        ]
+        if firing:
+            for result in results:
+                for series_rule in firing:
+                    if result.device in series_rule.absences.devices:
+                        signals.extend(series_rule.on_result(result, now))
         return signals
 
     def on_faults(self, changes: Iterable[FaultChange], now: Instant) -> list[Signal]:

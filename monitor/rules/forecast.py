@@ -7,7 +7,7 @@ margin. Which day that is, is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Self
@@ -80,8 +80,7 @@ class ForecastRule(SeriesRule):
     settings: ForecastSettings
 
     def __init__(self, settings: ForecastSettings) -> None:
-        super().__init__(settings)
-        self.metrics: Sequence[str] = (settings.metric,)
+        super().__init__(settings, (settings.metric,))
         self._zone = ZoneInfo(settings.timezone)
         self._trends: dict[Key, Trend] = {}
         self._outlooks: dict[Key, Outlook] = {}
@@ -118,7 +117,7 @@ class ForecastRule(SeriesRule):
         if soon:
             self._outlooks[key] = Outlook(fit.value, _moment(fit.at + likely), _moment(fit.at + latest))
         since = self._holds.since(key) if key in self._holds else now.wall
-        step = self._holds.set(key, soon, since, now)
+        step = self._set_hold(key, soon, since, now)
         if step in (Step.FIRED, Step.ENDED):
             yield self._signal(key, since, firing=step is Step.FIRED)
         if not soon:

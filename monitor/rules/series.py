@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
-from monitor.model import Device, DeviceId, Instant, Tags, WallMs
+from monitor.model import Device, DeviceId, Instant, Result, Tags, WallMs
+from monitor.rules.absence import Absences
 from monitor.rules.base import Fleet, Signal
-from monitor.rules.hold import Holds
+from monitor.rules.hold import Holds, Step
 from monitor.select import labels_of
 from monitor.storage.tables import SCHEMA
 
@@ -49,8 +51,10 @@ class SeriesRule:
 
     rank: ClassVar[int] = 1
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: Any, metrics: Sequence[str] = ()) -> None:
         self.settings = settings
+        self.metrics = metrics
+        self.absences = Absences(metrics[0] if metrics else "")
         self._devices: dict[DeviceId, Device] = {}
         self._holds: Holds[Key] = Holds(settings.for_)
 
@@ -65,12 +69,29 @@ class SeriesRule:
             key = (DeviceId(dict(tags)["device"]), tags[1:])
             if key[0] in self._devices:
                 self._holds.restore(key, since)
+                self.absences.begin(key)
             else:
                 yield self._signal(key, since, firing=False)
 
     def on_tick(self, now: Instant) -> Iterator[Signal]:
         for key in self._holds.due(now):
+            self.absences.begin(key)
             yield self._signal(key, self._holds.since(key), firing=True)
+
+    def on_result(self, result: Result, now: Instant) -> Iterator[Signal]:
+        """A device of which something fires has answered, its readings have been looked at: is there what no
+        reading will ever end?"""
+        for key in list(self.absences.gone(result, now)):
+            for signal in self._end(key):
+                yield replace(signal, final=True, unreported=True)
+
+    def _set_hold(self, key: Key, holds: bool, since: WallMs, now: Instant) -> Step:
+        step = self._holds.set(key, holds, since, now)
+        if step is Step.FIRED:
+            self.absences.begin(key)
+        elif step is Step.ENDED:
+            self.absences.end(key)
+        return step
 
     @property
     def busy(self) -> bool:
@@ -80,6 +101,7 @@ class SeriesRule:
     def _end(self, key: Key) -> Iterator[Signal]:
         if key in self._holds:
             since = self._holds.since(key)
+            self.absences.end(key)
             if self._holds.drop(key):
                 yield self._signal(key, since, firing=False)
 

@@ -7,7 +7,7 @@ so that it is told once and ended once. ``metric`` with ``above`` or ``below`` c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar, Self
 
@@ -63,8 +63,7 @@ class ThresholdRule(SeriesRule):
     settings: ThresholdSettings
 
     def __init__(self, settings: ThresholdSettings) -> None:
-        super().__init__(settings)
-        self.metrics: Sequence[str] = (settings.metric,) if settings.metric else ()
+        super().__init__(settings, (settings.metric,) if settings.metric else ())
         self._review: Fleet | None = None
         """After a reload: the fleet whose states are still to be looked at."""
         self._flapping: set[DeviceId] = set()
@@ -145,7 +144,7 @@ class ThresholdRule(SeriesRule):
 
     def _set(self, key: Key, holds: bool, at: WallMs, now: Instant, detail: str = "") -> Iterator[Signal]:
         since = self._holds.since(key) if key in self._holds else at
-        step = self._holds.set(key, holds, since, now)
+        step = self._set_hold(key, holds, since, now)
         if step in (Step.FIRED, Step.ENDED):
             yield self._signal(key, since, firing=step is Step.FIRED, detail=detail)
 

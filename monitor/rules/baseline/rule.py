@@ -48,8 +48,7 @@ class BaselineRule(SeriesRule):
     settings: BaselineSettings
 
     def __init__(self, settings: BaselineSettings) -> None:
-        super().__init__(settings)
-        self.metrics: Sequence[str] = (settings.metric, _REPLACED)
+        super().__init__(settings, (settings.metric, _REPLACED))
         self.learner = Learner(
             LocalCalendar(ZoneInfo(settings.timezone), settings.holidays),
             settings.resolution,
@@ -150,7 +149,7 @@ class BaselineRule(SeriesRule):
         metric, way = self.settings.metric, oddity(witnesses)
         doubt.evidence = Odd(metric, unit_of(metric), part_of(key[1]), value, low, high, way, last.usual.days)
         began = since(witnesses)
-        if self._holds.set(key, True, began, now) is Step.FIRED:
+        if self._set_hold(key, True, began, now) is Step.FIRED:
             yield self._signal(key, began, firing=True)
 
     def _end(self, key: Key) -> Iterator[Signal]:

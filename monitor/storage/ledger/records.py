@@ -142,12 +142,13 @@ class AlertSaved:
     detail: str
     evidence: str = ""
     """JSON of what its message rests on."""
+    unreported: bool = False
 
     sql = (
         "INSERT INTO alert (incident, rule, key, since, until, cause, severity, labels, subject, place,"
-        " device, detail, evidence) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " device, detail, evidence, unreported) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (incident, rule, key) DO UPDATE SET until=excluded.until,"
-        " severity=excluded.severity, detail=excluded.detail"
+        " severity=excluded.severity, detail=excluded.detail, unreported=excluded.unreported"
     )
 
     def values(self) -> tuple[Any, ...]:
@@ -165,6 +166,7 @@ class AlertSaved:
             self.device,
             self.detail,
             self.evidence,
+            self.unreported,
         )
 
 

@@ -116,6 +116,9 @@ STEPS = (
     """
     ALTER TABLE alert ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE alert ADD COLUMN unreported INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 VERSION = len(STEPS)
