@@ -16,13 +16,8 @@ from monitor.datafiles import ETC, SYSTEMD
 
 _BIN = "/opt/camwatch/bin/camwatch"
 """The command as the unit files name it."""
-_UNITS = (
-    "camwatch.service",
-    "camwatch-backup.service",
-    "camwatch-backup.timer",
-    "camwatch-report@.service",
-    "camwatch-report@.timer",
-)
+_UNITS = ("camwatch.service", "camwatch-backup.service", "camwatch-backup.timer")
+"""Reports need none: the daemon makes those of ``[[report]]`` when they are due."""
 _BACK_OFF_SINCE = 254
 RUNS_HERE = Path("/run/systemd/system")
 """There while this machine is run by systemd: sd_booted(3)."""
