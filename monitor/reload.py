@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from monitor.config import Config, ConfigError, load
+from monitor.config.changes import Changes, changes
 from monitor.control.wire import ControlError
 from monitor.deliveries import open_channels
 from monitor.memory import settle
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
     from monitor.daemon import Daemon
 
 log = structlog.get_logger(room="reload")
-
-_DAEMON_AT_START = ("language", "timezone", "base_url", "state_dir", "run_dir", "log", "peer")
-"""Settings of ``[daemon]`` that are only read at start-up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """What a reload came to: devices that came, went or changed, and the sections that wait for a restart."""
-
-    added: int
-    removed: int
-    changed: int
-    restart_for: list[str]
 
 
 class Reloader:
@@ -43,7 +31,7 @@ class Reloader:
     async def command(self, arguments: dict[str, Any]) -> Any:
         return asdict(await self.reload())
 
-    async def reload(self) -> Reloaded:
+    async def reload(self) -> Changes:
         """Read, validate, swap. On an error the old configuration goes on, and ``ControlError`` says why."""
         async with self._one_at_a_time:
             self._daemon.notifier.reloading()
@@ -55,7 +43,7 @@ class Reloader:
                 raise ControlError(str(error)) from error
             finally:
                 self._daemon.notifier.ready()
-        result = _compared(old, new)
+        result = changes(old, new)
         log.info("reloaded", **asdict(result))
         return result
 
@@ -80,14 +68,3 @@ class Reloader:
             await collector.stop()
         await daemon.deliveries.reconfigure(channels)
         settle()
-
-
-def _compared(old: Config, new: Config) -> Reloaded:
-    before, after = old.inventory.devices, new.inventory.devices
-    changed = [f"daemon.{n}" for n in _DAEMON_AT_START if getattr(old.daemon, n) != getattr(new.daemon, n)]
-    return Reloaded(
-        added=len(after.keys() - before.keys()),
-        removed=len(before.keys() - after.keys()),
-        changed=sum(1 for id_ in after.keys() & before.keys() if after[id_] != before[id_]),
-        restart_for=changed + (["sink"] if old.sink != new.sink else []),
-    )

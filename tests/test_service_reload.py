@@ -32,7 +32,12 @@ async def test_what_was_added_changed_and_removed_is_printed_and_an_error_is_a_l
                 rows[-1] = rows[-1].replace("核心交换机", "汇聚交换机")
                 rows[-2] = rows[-2].replace(rows[-2].split(",")[0], "44030100132999999999", 1)
                 (tmp_path / "cameras.csv").write_text("\n".join(rows), "utf-8")
-                assert "devices 1 added, 1 removed, 1 changed" in await reloaded(house)
+                house.config.write_text(good.replace('severity = "warning"', 'severity = "major"'))
+                said = (await reloaded(house)).splitlines()
+                assert said[0] == "reloaded: devices 1 added, 1 removed, 1 changed"
+                assert said[1].startswith("+ device 44030100132999999999 ")
+                assert said[2].startswith("- device ") and said[3].endswith("汇聚交换机: name")
+                assert said[4:] == ["~ rule device-down"]
                 house.config.write_text(good + "\nnonsense = 1\n[checks.tcp2]\n")
                 refused = await reloaded(house)
                 assert "nonsense" in refused and "tcp2" in refused

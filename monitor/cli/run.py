@@ -97,6 +97,8 @@ def reload(path: Path) -> None:
     """Let the running daemon take up the changed configuration; with an error the old one goes on."""
     result = ask_daemon(path, "reload")
     click.echo("reloaded: devices {added} added, {removed} removed, {changed} changed".format(**result))
+    for line in result["lines"]:
+        click.echo(line)
     if result["restart_for"]:
         click.echo(
             f"changed, but only read at start-up: {', '.join(result['restart_for'])}; restart camwatch"
