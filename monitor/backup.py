@@ -98,6 +98,8 @@ def prune(folder: Path, keep: int) -> list[Path]:
 def read_manifest(backup: Path) -> Manifest:
     """What the backup says that it holds, every byte of it checked. ``BackupError``."""
     try:
+        if not tarfile.is_tarfile(backup):
+            raise BackupError(f"{backup} is not a backup of Camwatch")
         with tarfile.open(backup, "r:") as tar:
             first = tar.next()
             stream = tar.extractfile(first) if first is not None and first.name == _MANIFEST else None

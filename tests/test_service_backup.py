@@ -177,6 +177,15 @@ def test_a_backup_of_a_newer_camwatch_is_refused(tmp_path: Path) -> None:
         restore(target, tmp_path, replace=True)
     refused = CliRunner().invoke(main, ["restore", str(target)])
     assert refused.exit_code == 1 and "install that version first" in refused.output
+    again = CliRunner().invoke(main, ["backup", "-c", str(config), "--to", str(tmp_path / "more")])
+    assert again.exit_code == 0 and "only a newer Camwatch can restore it" in again.output
+
+
+def test_a_file_that_is_no_backup_is_named_as_such(tmp_path: Path) -> None:
+    other = tmp_path / "other.tar"
+    other.write_text("text\n")
+    refused = CliRunner().invoke(main, ["restore", str(other)])
+    assert refused.exit_code == 1 and "is not a backup of Camwatch" in refused.output
 
 
 def test_only_so_many_are_kept(tmp_path: Path) -> None:

@@ -28,6 +28,14 @@ def test_every_topic_is_shown_and_a_wrong_one_is_corrected() -> None:
     assert wrong.exit_code == 1 and 'did you mean "install"?' in wrong.output
 
 
+def test_help_knows_commands_too_and_topics_are_completed() -> None:
+    said = CliRunner().invoke(main, ["help", "exclude"], prog_name="camwatch")
+    assert said.exit_code == 0 and said.output.startswith("Usage: camwatch exclude ")
+    words = {"_CAMWATCH_COMPLETE": "bash_complete", "COMP_WORDS": "camwatch help ru", "COMP_CWORD": "2"}
+    offered = CliRunner().invoke(main, prog_name="camwatch", env=words, complete_var="_CAMWATCH_COMPLETE")
+    assert offered.output.split() == ["plain,runbook", "plain,runbook.zh-CN"]
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_can_be_called_and_explains_itself(name: str) -> None:
     done = CliRunner().invoke(main, [name, "--help"])

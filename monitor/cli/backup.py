@@ -35,14 +35,23 @@ def backup(path: Path, folder: Path, keep: int | None) -> None:
     made = datetime.fromtimestamp(SystemClock().now().wall / 1000, UTC).isoformat()
     try:
         target = backups.make(layout(path), folder, made)
-        manifest = backups.read_manifest(target)
+        said = _said(target)
         pruned = backups.prune(folder, keep) if keep else []
     except (backups.BackupError, ConfigError, sqlite3.Error, OSError) as error:
         raise click.ClickException(str(error)) from None
-    size = target.stat().st_size
-    click.echo(f"{target}: {len(manifest.files)} files, {size / 1e6:.1f} MB, ledger schema {manifest.schema}")
+    click.echo(said)
     if pruned:
         click.echo(f"{len(pruned)} old backups removed")
+
+
+def _said(target: Path) -> str:
+    """What was saved, read back from the file."""
+    try:
+        manifest = backups.read_manifest(target)
+    except LedgerTooNew as error:  # after a downgrade: saved whole all the same
+        return f"saved, but only a newer Camwatch can restore it: {error}"
+    size = target.stat().st_size
+    return f"{target}: {len(manifest.files)} files, {size / 1e6:.1f} MB, ledger schema {manifest.schema}"
 
 
 @click.command()
