@@ -1,4 +1,4 @@
-"""Points for the sink that are not a device's readings: rates, incidents, our own health.
+"""Points for the sink that are not a device's readings: rates, incidents, states.
 
 Names and fields are those of docs/metrics.md.
 """
@@ -6,7 +6,6 @@ Names and fields are those of docs/metrics.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from monitor.alerts.incident import Incident
 from monitor.model import Device, Point, Reading, Reason, Result, State, WallMs
@@ -14,9 +13,6 @@ from monitor.pipeline import Pipeline
 from monitor.states import Track
 from monitor.storage.tables import STATE_CODES
 from monitor.tally import Count
-
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
 
 
 def rate_points(pipeline: Pipeline, at: WallMs) -> list[Point]:
@@ -69,53 +65,6 @@ def _whereabouts(incident: Incident) -> Iterable[tuple[str, str]]:
         yield "area", labels.get("area", "")
         yield "site", labels.get("site", "")
         return
-
-
-def self_points(daemon: Daemon, at: WallMs) -> list[Point]:
-    """How Camwatch itself is doing."""
-    lanes = daemon.deliveries.stats()
-    points = [
-        Point(
-            "camwatch_daemon",
-            (),
-            (
-                ("loop_lag_ms", daemon.health.loop_lag_ms),
-                ("task_failures", daemon.health.task_failures),
-                ("ledger_waiting", daemon.ledger.waiting),
-                ("ledger_dropped", daemon.ledger.dropped),
-                ("outbox_waiting", sum(lane.pending for lane in lanes)),
-                ("incidents_open", len(daemon.pipeline.desk.incidents)),
-                ("devices", len(daemon.config.inventory)),
-            ),
-            at,
-        )
-    ]
-    points += daemon.traps.points()
-    points += [
-        Point(
-            "camwatch_check",
-            (("check", check),),
-            (("overruns", overruns), *daemon.checks.timing(check).items()),
-            at,
-        )
-        for check, overruns in daemon.schedule.overruns().items()
-    ]
-    points += [
-        Point(
-            "camwatch_channel",
-            (("channel", lane.channel),),
-            (
-                ("waiting", lane.pending),
-                ("delivered", lane.delivered),
-                ("failures", lane.failures),
-                ("dead", lane.dead),
-                ("oldest_s", (at - lane.oldest) / 1000 if lane.oldest is not None else 0.0),
-            ),
-            at,
-        )
-        for lane in lanes
-    ]
-    return points
 
 
 def state_results(tracks: Iterable[Track], at: WallMs) -> list[Result]:

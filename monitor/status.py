@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monitor.alerts.facts import offline_of
+from monitor.core import Core
 from monitor.model import State
 from monitor.tally import CAMERAS, Count
-
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
 
 _NAMED = 200
 """Devices off line that are listed by name; the rest are counted."""
 
 
-def snapshot(daemon: Daemon) -> dict[str, Any]:
+def snapshot(core: Core) -> dict[str, Any]:
     """JSON-able; times are UTC milliseconds."""
-    now = daemon.clock.now()
-    pipeline = daemon.pipeline
+    now = core.clock.now()
+    pipeline = core.pipeline
     tally = pipeline.tally
     # No more are looked at than in a power cut of a district: a sort of a hundred thousand would be felt.
     fallen = [pipeline.states.tracks[id_] for id_ in islice(tally.offline, 50 * _NAMED)]
     down = sorted(fallen, key=lambda t: (t.state is not State.DOWN, not t.device.key_site, t.since))
     return {
         "now": now.wall,
-        "started": daemon.started.wall,
+        "started": core.started.wall,
         "blind": pipeline.states.blind,
         "devices": len(pipeline.states.tracks),
         "states": {state.value: count for state, count in tally.states.items() if count},
@@ -77,16 +75,15 @@ def snapshot(daemon: Daemon) -> dict[str, Any]:
             }
             for i in pipeline.desk.incidents.values()
         ],
-        "failure_signs": daemon.signs.status(),
         "checks": [
             {
                 "check": check,
                 "interval_s": interval,
                 "devices": count,
-                "overruns": daemon.schedule.overruns()[check],
-                **daemon.checks.timing(check),
+                "overruns": core.schedule.overruns()[check],
+                **core.checks.timing(check),
             }
-            for check, (interval, count) in daemon.schedule.sizes().items()
+            for check, (interval, count) in core.schedule.sizes().items()
         ],
         "outbox": [
             {
@@ -97,14 +94,13 @@ def snapshot(daemon: Daemon) -> dict[str, Any]:
                 "failing": lane.failing,
                 "last": lane.last.detail if lane.last is not None else "",
             }
-            for lane in daemon.deliveries.stats()
+            for lane in core.deliveries.stats()
         ],
-        "traps": daemon.traps.snapshot(),
-        "ledger": {"waiting": daemon.ledger.waiting, "trouble": daemon.ledger.trouble()},
-        "sink": {"trouble": daemon.sink.trouble()},
-        "loop_lag_ms": round(daemon.health.loop_lag_ms, 1),
+        "ledger": {"waiting": core.ledger.waiting, "trouble": core.ledger.trouble()},
+        "sink": {"trouble": core.sink.trouble()},
+        "loop_lag_ms": round(core.health.loop_lag_ms, 1),
         "tasks": len(asyncio.all_tasks()),
-        "task_failures": daemon.health.task_failures + daemon.checks.failures,
+        "task_failures": core.health.task_failures + core.checks.failures,
     }
 
 

@@ -83,15 +83,16 @@ async def daemon_that_has_learned(tmp_path: Path) -> AsyncIterator[list[str]]:
     now = Instant(WallMs((START + STEP * 3 * PER_DAY) * 1000), MonoMs(0))
     rule.alerts.add(key, now.wall, 99.0, 40.0, 60.0)
     world.pipeline.book.rules["odd"] = rule
-    daemon: Any = SimpleNamespace(
+    core: Any = SimpleNamespace(
         pipeline=world.pipeline,
         clock=SimpleNamespace(now=lambda: now),
         config=SimpleNamespace(daemon=SimpleNamespace(state_dir=tmp_path)),
     )
-    daemon.learned = Learned(daemon, now.wall)
     config = tmp_path / "camwatch.toml"
     config.write_text(f'[daemon]\nrun_dir = "{tmp_path / "run"}"\ntimezone = "UTC"\n', encoding="utf-8")
-    server = ControlServer(tmp_path / "run" / "control.sock", BaselineCommands(daemon).handlers())
+    server = ControlServer(
+        tmp_path / "run" / "control.sock", BaselineCommands(core, Learned(core, now.wall)).handlers()
+    )
     await server.start()
     yield ["-c", str(config)]
     await server.stop()

@@ -21,7 +21,7 @@ def book_of(fleet):
     return RuleBook([rule_class("baseline").Settings.model_validate(rule)], fleet)
 
 
-def daemon_of(book, folder):
+def core_of(book, folder):
     config = SimpleNamespace(daemon=SimpleNamespace(state_dir=folder))
     plan = SimpleNamespace(devices={d.id: d for d in small_town()}, policy=SimpleNamespace(maintenance=()))
     pipeline = SimpleNamespace(book=book, plan=plan)
@@ -61,10 +61,10 @@ async def test_a_restart_and_a_reload_take_up_what_was_learned(tmp_path):
     book = book_of(fleet)
     learned = teach(book, 90)
     assert learned.keys
-    await Learned(daemon_of(book, tmp_path), START).save()
+    await Learned(core_of(book, tmp_path), START).save()
 
     after_restart = book_of(fleet)
-    Learned(daemon_of(after_restart, tmp_path), START).take_up()
+    Learned(core_of(after_restart, tmp_path), START).take_up()
     assert (after_restart.rules["rtt"].snapshot().wide == learned.wide).all()
 
     after_reload = book_of(fleet)
@@ -75,7 +75,7 @@ async def test_a_restart_and_a_reload_take_up_what_was_learned(tmp_path):
 async def test_a_torn_file_costs_only_what_was_learned_since_the_last_good_one(tmp_path):
     fleet = town().pipeline.states
     book = book_of(fleet)
-    keeper = Learned(daemon_of(book, tmp_path), START)
+    keeper = Learned(core_of(book, tmp_path), START)
     first = teach(book, 60)
     assert first.keys
     await keeper.save()
@@ -85,7 +85,7 @@ async def test_a_torn_file_costs_only_what_was_learned_since_the_last_good_one(t
     newest.write_bytes(newest.read_bytes()[:-100])
 
     again = book_of(fleet)
-    Learned(daemon_of(again, tmp_path), START).take_up()
+    Learned(core_of(again, tmp_path), START).take_up()
     assert (again.rules["rtt"].snapshot().wide == first.wide).all()
 
 
@@ -93,7 +93,7 @@ async def test_planned_work_that_is_over_is_followed_by_learning_anew(tmp_path):
     """That of one time; also when it ended while we were not running."""
     book = book_of(town().pipeline.states)
     teach(book, 90)
-    daemon = daemon_of(book, tmp_path)
+    core = core_of(book, tmp_path)
     window = {
         "name": "new lenses",
         "timezone": "UTC",
@@ -101,22 +101,22 @@ async def test_planned_work_that_is_over_is_followed_by_learning_anew(tmp_path):
         "end": "2027-01-15T12:00:00",
     }
     weekly = {"name": "backup", "timezone": "UTC", "weekdays": ["fri"], "at": "10:00:00", "length": "2h"}
-    learned = Learned(daemon, WallMs(wall("2027-01-15T10:00:00")))
+    learned = Learned(core, WallMs(wall("2027-01-15T10:00:00")))
     learner = book.rules["rtt"].learner
     for windows, hour, known in (([weekly], 13, True), ([window], 19, True), ([window], 21, False)):
-        daemon.pipeline.plan.policy = policy_of(maintenance=windows)
-        daemon.clock.wall = wall(f"2027-01-15T{hour}:00:00")
+        core.pipeline.plan.policy = policy_of(maintenance=windows)
+        core.clock.wall = wall(f"2027-01-15T{hour}:00:00")
         learned.look()
         assert all(learner.usual(key, WallMs(START)) is not None for key in learner.series()) is known
 
 
 async def test_what_a_series_alerts_is_booked_once(tmp_path):
     book = book_of(town().pipeline.states)
-    daemon, rule = daemon_of(book, tmp_path), book.rules["rtt"]
+    core, rule = core_of(book, tmp_path), book.rules["rtt"]
     rule.alerts.add((DeviceId("cam0.0.1"), (("ifIndex", "3"),)), WallMs(START), 9.0, 1.0, 2.0)
-    learned = Learned(daemon, WallMs(START))
+    learned = Learned(core, WallMs(START))
     learned.look()
     learned.look()
-    [record] = daemon.ledger.records
+    [record] = core.ledger.records
     assert isinstance(record, SeriesAlerted)
     assert record.values() == (START, "rtt", "ping.average_response_ms", "cam0.0.1", "3", 9.0, 1.0, 2.0, 1)

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from monitor import ntp
 from monitor.guard.heartbeat import HeartbeatError, beat
-from monitor.jobs.selfwatch import WATCHED, Sample, SelfWatch, SelfWatchSettings, judge, sample
+from monitor.guard.selfwatch import WATCHED, Sample, SelfWatch, SelfWatchSettings, judge, sample
 from monitor.model import MonoMs
 from monitor.notifiers.headline import _MENDED, BROKEN
 from monitor.pipeline import OWN_TROUBLES

@@ -32,7 +32,7 @@ from tests.camera_support import PASSWORD, USER, cameras, env, fleet, target
 from tests.test_rtsp_proof import collector as rtsp_collector
 
 if TYPE_CHECKING:
-    from monitor.daemon import Daemon
+    from monitor.core import Core
 
 
 class Counting:
@@ -223,12 +223,12 @@ def test_a_camera_has_its_power_from_its_first_parent(
     tags: dict[str, str], parents: tuple[str, ...], wanted: PoePort | None
 ) -> None:
     switch = Device(DeviceId("sw"), "Switch", Kind.SWITCH, "10.9.0.1")
-    daemon = SimpleNamespace(
+    core = SimpleNamespace(
         config=SimpleNamespace(inventory=SimpleNamespace(devices={switch.id: switch})),
         resolver=SimpleNamespace(ip=lambda address: address),
     )
     camera = replace(target("10.9.1.1", **tags).device, parents=tuple(map(DeviceId, parents)))
-    assert Healer(cast("Daemon", daemon))._port_of(camera) == wanted
+    assert Healer(cast("Core", core), lambda: True)._port_of(camera) == wanted
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.guard.standby import Standby
-from monitor.jobs.lapse import LIMIT_MS, Lapse, Lapses, Presence
 from monitor.model import Instant, MonoMs, WallMs
+from monitor.presence import LIMIT_MS, Lapse, Lapses, Presence
 from tests.daemon_support import spans_are_whole
 from tests.service_support import furnish, hook, town
 
@@ -118,7 +118,7 @@ def test_a_standby_that_was_stopped_does_not_take_its_own_deafness_for_the_other
     assert standby.leading
 
 
-SHORT = ("-c", "import monitor.jobs.lapse as l; l.LIMIT_MS = 1500; from monitor.cli import main; main()")
+SHORT = ("-c", "import monitor.presence as l; l.LIMIT_MS = 1500; from monitor.cli import main; main()")
 """A daemon that calls 1.5 s a lapse, so that the test need not stop it for longer."""
 
 

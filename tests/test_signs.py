@@ -242,22 +242,22 @@ async def test_the_keeper_books_calls_and_shows_them(tmp_path: Path) -> None:
         tally=SimpleNamespace(offline=[]),
     )
     config = SimpleNamespace(daemon=SimpleNamespace(state_dir=tmp_path))
-    daemon = SimpleNamespace(config=config, ledger=ledger, pipeline=pipeline)
-    keeper = SignKeeper(daemon)
+    core = SimpleNamespace(config=config, ledger=ledger, pipeline=pipeline)
+    keeper = SignKeeper(core)
     keeper.watch = shaken()
     await keeper.judge(WallMs(NOW))
     await keeper.save()
     await ledger.stop(5.0)
 
-    daemon.ledger = Ledger(tmp_path / "ledger.db")
-    again = SignKeeper(daemon)
+    core.ledger = Ledger(tmp_path / "ledger.db")
+    again = SignKeeper(core)
     again.take_up()
     assert set(again.watch.calls.open) == {CAMERA.id}
     await again.judge(WallMs(NOW + HOUR))
     [likely] = again.status()["likely"]
     assert likely["name"] == "Gate 1" and likely["score"] >= 50
     assert {sign["sign"] for sign in likely["signs"]} == {"flaps", "reboots"}
-    await daemon.ledger.stop(5.0)
+    await core.ledger.stop(5.0)
 
 
 def test_the_advice_names_who_is_likely_to_fail_and_how_often_that_came_true() -> None:

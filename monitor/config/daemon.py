@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from monitor.guard.selfwatch import SelfWatchSettings
 from monitor.guard.settings import HeartbeatSettings, PeerSettings
-from monitor.jobs.selfwatch import SelfWatchSettings
 from monitor.settings import Section, known_zone
 from monitor.uplink import UplinkSettings
 from monitor.words import Language

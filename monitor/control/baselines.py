@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from monitor.control.explain import find_track
 from monitor.control.server import Handler
 from monitor.control.wire import ControlError
+from monitor.core import Core
+from monitor.jobs.learned import Learned
 from monitor.model import WallMs
 from monitor.rules.series import Key, part_of, unit_of
 
 if TYPE_CHECKING:
-    from monitor.daemon import Daemon
     from monitor.rules.baseline.band import Usual
     from monitor.rules.baseline.rule import BaselineRule
 
@@ -22,15 +23,16 @@ _SERIES, _ALERTS = 20, 10
 class BaselineCommands:
     """``ControlError`` says what was wrong with a request. Times are UTC milliseconds."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, core: Core, learned: Learned) -> None:
+        self._core = core
+        self._learned = learned
 
     def handlers(self) -> dict[str, Handler]:
         return {"baseline_show": self._show, "baseline_relearn": self._relearn}
 
     async def _show(self, arguments: dict[str, Any]) -> Any:
-        rules, device = self._rules(arguments), find_track(self._daemon.pipeline, _device(arguments)).device
-        now = self._daemon.clock.now().wall
+        rules, device = self._rules(arguments), find_track(self._core.pipeline, _device(arguments)).device
+        now = self._core.clock.now().wall
         found = [(rule, key) for rule in rules for key in rule.learner.series() if key[0] == device.id]
         if not found:
             raise ControlError(f'nothing learned yet about "{device.name}"')
@@ -42,11 +44,11 @@ class BaselineCommands:
 
     async def _relearn(self, arguments: dict[str, Any]) -> Any:
         self._rules(arguments)
-        device = find_track(self._daemon.pipeline, _device(arguments)).device
-        return {"series": self._daemon.learned.relearn(device.id, str(arguments["metric"]))}
+        device = find_track(self._core.pipeline, _device(arguments)).device
+        return {"series": self._learned.relearn(device.id, str(arguments["metric"]))}
 
     def _rules(self, arguments: dict[str, Any]) -> list[BaselineRule]:
-        metric, rules = str(arguments.get("metric", "")), self._daemon.learned.baselines()
+        metric, rules = str(arguments.get("metric", "")), self._learned.baselines()
         found = [rule for rule in rules if rule.settings.metric == metric]
         if not found:
             known = ", ".join(sorted({rule.settings.metric for rule in rules})) or "none"

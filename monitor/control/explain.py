@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monitor.alerts.coming import coming
 from monitor.alerts.incident import Incident
 from monitor.control.wire import ControlError
+from monitor.core import Core
 from monitor.model import DeviceId, Instant
 from monitor.pipeline import Pipeline
 from monitor.states import Track
 
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
 
-
-def explain(daemon: Daemon, wanted: str) -> dict[str, Any]:
+def explain(core: Core, wanted: str) -> dict[str, Any]:
     """By id, name or address. Times are UTC milliseconds. ``ControlError``: no such device, or several."""
-    pipeline, now = daemon.pipeline, daemon.clock.now()
+    pipeline, now = core.pipeline, core.clock.now()
     track = find_track(pipeline, wanted)
     device = track.device
     root = pipeline.fleet.root(device.id)

@@ -6,20 +6,19 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monitor.alerts.desk import Desk, UnknownIncident
 from monitor.alerts.suppress import Silence
 from monitor.alerts.tokens import TokenError
 from monitor.control.server import Handler
 from monitor.control.wire import ControlError
+from monitor.core import Core
+from monitor.jobs.links import Links
 from monitor.model import IncidentId, Instant, WallMs
 from monitor.select import Selector
 from monitor.storage.ledger import connect
 from monitor.storage.ledger.records import LinksForgotten, LinkUsed
-
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
 
 _AUTHOR, _TEXT = 80, 500
 
@@ -27,8 +26,9 @@ _AUTHOR, _TEXT = 80, 500
 class IncidentCommands:
     """``ControlError`` says what was wrong with a request."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, core: Core, links: Links) -> None:
+        self._core = core
+        self._links = links
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -54,7 +54,7 @@ class IncidentCommands:
 
     async def _redeem(self, arguments: dict[str, Any]) -> Any:
         """Acknowledge by the one-use link of a message: its token is all that the person has to show."""
-        links, now = self._daemon.links, self._daemon.clock.now().wall
+        links, now = self._links, self._core.clock.now().wall
         author = str(arguments.get("author", "")).strip()[:_AUTHOR] or "link"
         try:
             used = links.read(str(arguments.get("token", "")), now)
@@ -75,21 +75,21 @@ class IncidentCommands:
         kind = str(arguments.get("kind", "note"))
         if kind not in ("note", "cause") or not text:
             raise ControlError("give a note or a cause, in words")
-        if id_ not in self._daemon.pipeline.desk.incidents and not await asyncio.to_thread(self._booked, id_):
+        if id_ not in self._core.pipeline.desk.incidents and not await asyncio.to_thread(self._booked, id_):
             raise ControlError(f"no incident #{id_}")
         self._do(lambda desk, now: desk.note(id_, kind, author, text, now))
         return {"incident": id_}
 
     def _booked(self, id_: IncidentId) -> bool:
         """Causes are often found when the incident is long over."""
-        with contextlib.closing(connect(self._daemon.ledger.path, read_only=True)) as db:
+        with contextlib.closing(connect(self._core.ledger.path, read_only=True)) as db:
             return db.execute("SELECT 1 FROM incident WHERE id=?", (id_,)).fetchone() is not None
 
     # ---------------------------------------------------------------- silences
 
     async def _silences(self, arguments: dict[str, Any]) -> Any:
-        now = self._daemon.clock.now().wall
-        found = self._daemon.pipeline.desk.teller.gate.silences.values()
+        now = self._core.clock.now().wall
+        found = self._core.pipeline.desk.teller.gate.silences.values()
         return [_plain(silence) for silence in found if silence.ends > now]
 
     async def _silence(self, arguments: dict[str, Any]) -> Any:
@@ -111,8 +111,8 @@ class IncidentCommands:
         return _plain(self._do(act))
 
     async def _end_silence(self, arguments: dict[str, Any]) -> Any:
-        silence = self._daemon.pipeline.desk.teller.gate.silences.get(int(arguments["silence"]))
-        now = self._daemon.clock.now().wall
+        silence = self._core.pipeline.desk.teller.gate.silences.get(int(arguments["silence"]))
+        now = self._core.clock.now().wall
         if silence is None or silence.ends <= now:
             raise ControlError(f"no silence {arguments['silence']} is in force")
         ended = replace(silence, ends=now)
@@ -120,9 +120,9 @@ class IncidentCommands:
         return _plain(ended)
 
     def _do(self, act: Callable[[Desk, Instant], Any]) -> Any:
-        now = self._daemon.clock.now()
+        now = self._core.clock.now()
         try:
-            return self._daemon.at_desk(act, now)
+            return self._core.at_desk(act, now)
         except UnknownIncident as error:
             raise ControlError(str(error)) from error
 

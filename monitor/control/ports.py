@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monitor.collectors.snmp.ports import Ports
 from monitor.control.wire import ControlError
+from monitor.core import Core
 from monitor.model import Device, DeviceId
 
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
 
-
-async def ports_of(daemon: Daemon) -> dict[str, Any]:
+async def ports_of(core: Core) -> dict[str, Any]:
     """Raises ``ControlError`` while no switch is asked by SNMP."""
-    collector = daemon.checks.collector("snmp")
+    collector = core.checks.collector("snmp")
     ports = getattr(collector, "ports", None)
     if not isinstance(ports, Ports):
         raise ControlError("no device is checked by snmp: no switch can say what hangs on its ports")
-    vlans = getattr(daemon.config.checks["snmp"], "camera_vlans", ())
-    return proposals(ports, daemon.config.inventory.devices, vlans)
+    vlans = getattr(core.config.checks["snmp"], "camera_vlans", ())
+    return proposals(ports, core.config.inventory.devices, vlans)
 
 
 def proposals(

@@ -1,1 +1,1 @@
-"""The daemon's standing jobs: each is given the daemon and runs as a task, started again if it dies."""
+"""The daemon's standing jobs: each is given the core and runs as a task, started again if it dies."""

@@ -6,10 +6,8 @@ The back-off itself is the collectors' (``collectors.credentials``).
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
+from monitor.core import Core
 
 _LOOK_S = 1.0
 _NAME = "credential"
@@ -18,8 +16,8 @@ _NAME = "credential"
 class AccountWatch:
     """One task of the daemon."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     async def run(self) -> None:
         while True:
@@ -29,12 +27,12 @@ class AccountWatch:
     def look(self) -> None:
         """One alert for an account in trouble. It ends when a device takes the password, or nobody uses the
         account any more; after a restart, not before one of the two is known."""
-        daemon, now = self._daemon, self._daemon.clock.now()
-        accounts = daemon.checks.accounts()
+        core, now = self._core, self._core.clock.now()
+        accounts = core.checks.accounts()
         in_trouble = {account.name: account.trouble for account in accounts if account.trouble}
         undecided = {account.name for account in accounts if not account.proven}
-        for name in daemon.pipeline.own_subjects(_NAME):
+        for name in core.pipeline.own_subjects(_NAME):
             if name not in in_trouble and name not in undecided:
-                daemon.pipeline.own_trouble(_NAME, False, now.wall, now, subject=name)
+                core.pipeline.own_trouble(_NAME, False, now.wall, now, subject=name)
         for name, words in in_trouble.items():
-            daemon.pipeline.own_trouble(_NAME, True, now.wall, now, words, subject=name)
+            core.pipeline.own_trouble(_NAME, True, now.wall, now, words, subject=name)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import TYPE_CHECKING
 
 import structlog
 
 from monitor.books.read import exclusions_of
-
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
+from monitor.core import Core
 
 log = structlog.get_logger(room="exclusions")
 
@@ -21,16 +18,16 @@ _EVERY_S = 10.0
 class ExclusionWatch:
     """One task of the daemon."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     async def run(self) -> None:
-        daemon = self._daemon
+        core = self._core
         while True:
             try:
-                found = await asyncio.to_thread(exclusions_of, daemon.ledger.path)
+                found = await asyncio.to_thread(exclusions_of, core.ledger.path)
             except sqlite3.Error as error:
                 log.warning("exclusions could not be read", error=str(error))
             else:
-                daemon.pipeline.on_exclusions(found, daemon.clock.now())
+                core.pipeline.on_exclusions(found, core.clock.now())
             await asyncio.sleep(_EVERY_S)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import structlog
 
 from monitor.books import forecast_worker
 from monitor.books.forecast import Forecast
 from monitor.books.period import Length, period_of
+from monitor.core import Core
 from monitor.rules.month_forecast import MonthForecastRule
-
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
 
 log = structlog.get_logger(room="forecast")
 
@@ -25,31 +22,31 @@ _PATIENCE_S = 120.0
 class Forecaster:
     """One task of the daemon. Rules that are added by a reload are seen at the next turn."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     async def run(self) -> None:
         while True:
-            for rule in self._daemon.pipeline.book.forecasters:
+            for rule in self._core.pipeline.book.forecasters:
                 await self.forecast(rule)
             await asyncio.sleep(_EVERY_S)
 
     async def forecast(self, rule: MonthForecastRule) -> None:
         """Compute, and let the rule see it. A worker that fails is logged; the rule keeps what it holds."""
-        daemon = self._daemon
-        now_s, zone = daemon.clock.now().wall // 1000, daemon.config.daemon.zone
+        core = self._core
+        now_s, zone = core.clock.now().wall // 1000, core.config.daemon.zone
         found = await self._ask(rule, now_s)
         if found is not None:
             today = datetime.fromtimestamp(now_s, UTC).astimezone(zone).date()
             passed = now_s - period_of(Length.MONTH, today, zone).since
-            step = daemon.pipeline.on_forecasts(rule.settings.name, found, passed, daemon.clock.now())
-            daemon.carry(step)
+            step = core.pipeline.on_forecasts(rule.settings.name, found, passed, core.clock.now())
+            core.carry(step)
 
     async def _ask(self, rule: MonthForecastRule, now_s: int) -> dict[str, Forecast] | None:
-        config = self._daemon.config
+        config = self._core.config
         process = await asyncio.create_subprocess_exec(
             *forecast_worker.arguments(
-                self._daemon.ledger.path,
+                self._core.ledger.path,
                 config.daemon.timezone,
                 now_s,
                 rule.settings.group_by,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor.core import Core
 from monitor.model import DeviceId, WallMs
 from monitor.rules.base import Learning
 from monitor.rules.book import RuleBook
@@ -18,7 +19,6 @@ from monitor.rules.series import part_of
 from monitor.storage.ledger.records import SeriesAlerted
 
 if TYPE_CHECKING:
-    from monitor.daemon import Daemon
     from monitor.rules.baseline.rule import BaselineRule
     from monitor.rules.baseline.snapshot import Snapshot
 
@@ -30,15 +30,15 @@ SAVE_EVERY = 15
 
 
 class Learned:
-    def __init__(self, daemon: Daemon, looked: WallMs) -> None:
+    def __init__(self, core: Core, looked: WallMs) -> None:
         """``looked``: up to when planned work has been heeded, by an earlier run or this one."""
-        self._daemon = daemon
-        self._folder = daemon.config.daemon.state_dir / "learned"
+        self._core = core
+        self._folder = core.config.daemon.state_dir / "learned"
         self._looked = looked
 
     def take_up(self) -> None:
         """At start: each rule takes up its last whole file."""
-        for path, rule in self._rules(self._daemon.pipeline.book):
+        for path, rule in self._rules(self._core.pipeline.book):
             from monitor.rules.baseline.snapshot import load
 
             found = load(path)
@@ -56,13 +56,13 @@ class Learned:
 
     def look(self) -> None:
         """Heed planned work that has ended since the last look, and book what series alerted."""
-        before, self._looked = self._looked, self._daemon.clock.now().wall
+        before, self._looked = self._looked, self._core.clock.now().wall
         self._heed_planned_work(before, self._looked)
         self._book_alerts()
 
     def _heed_planned_work(self, since: WallMs, now: WallMs) -> None:
         """Work that was planned once changes what is usual; work of every week is part of it."""
-        plan = self._daemon.pipeline.plan
+        plan = self._core.pipeline.plan
         for window in plan.policy.maintenance:
             if window.end is None or not since <= window.ends <= now:
                 continue
@@ -82,13 +82,13 @@ class Learned:
             for a in rule.take_alerts()
         ]  # fmt: skip
         if booked:
-            self._daemon.ledger.write(booked)
+            self._core.ledger.write(booked)
 
     def baselines(self) -> list[BaselineRule]:
         """The baseline rules at work."""
         from monitor.rules.baseline.rule import BaselineRule
 
-        return [r for r in self._daemon.pipeline.book.rules.values() if isinstance(r, BaselineRule)]
+        return [r for r in self._core.pipeline.book.rules.values() if isinstance(r, BaselineRule)]
 
     def relearn(self, device: DeviceId, metric: str) -> int:
         """By hand: how many series begin anew."""
@@ -97,7 +97,7 @@ class Learned:
     async def save(self) -> None:
         """Write every rule's memory; the files are written in a thread."""
         self._book_alerts()
-        kept = [(path, rule.snapshot()) for path, rule in self._rules(self._daemon.pipeline.book)]
+        kept = [(path, rule.snapshot()) for path, rule in self._rules(self._core.pipeline.book)]
         if kept:
             await asyncio.to_thread(self._write, kept)
 

@@ -14,12 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
 from monitor.books.period import Length
 from monitor.books.settings import Terms
+from monitor.core import Core
 from monitor.model import DeviceId, MonoMs, Severity, WallMs
 from monitor.notifiers.attachment import Attachment, AttachmentError
 from monitor.notifiers.notice import Notice, NoticeKind
@@ -29,9 +29,6 @@ from monitor.reports.settings import due_periods
 from monitor.storage.ledger import connect
 from monitor.storage.ledger.records import ReportMade
 from monitor.words import Language
-
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
 
 log = structlog.get_logger(room="paperwork")
 
@@ -70,8 +67,8 @@ class Paper:
 class Paperwork:
     """One task of the daemon."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, core: Core) -> None:
+        self._core = core
         self._made: dict[str, int | None] | None = None
         self._again: dict[str, MonoMs] = {}
 
@@ -82,13 +79,13 @@ class Paperwork:
             await asyncio.sleep(_EVERY_S)
 
     async def _due(self) -> Iterator[Paper]:
-        daemon = self._daemon
+        core = self._core
         if self._made is None:
-            self._made = await asyncio.to_thread(_made_until, daemon.ledger.path)
-        return self._wanted(self._made, daemon.clock.now().wall // 1000, daemon.clock.now().mono)
+            self._made = await asyncio.to_thread(_made_until, core.ledger.path)
+        return self._wanted(self._made, core.clock.now().wall // 1000, core.clock.now().mono)
 
     def _wanted(self, made: dict[str, int | None], now: int, mono: MonoMs) -> Iterator[Paper]:
-        config = self._daemon.config
+        config = self._core.config
         zone = config.daemon.zone
         for report in config.reports:
             if self._again.get(report.name, mono) > mono:
@@ -134,15 +131,15 @@ class Paperwork:
 
     async def make(self, paper: Paper) -> None:
         """Make, book and send it; a failure is told as a trouble of our own, and tried again."""
-        daemon = self._daemon
-        if self._again.get(paper.name, MonoMs(0)) > daemon.clock.now().mono:
+        core = self._core
+        if self._again.get(paper.name, MonoMs(0)) > core.clock.now().mono:
             return  # an earlier period of the same report has just failed
         try:
             files = await self._ask(paper)
             attachments = await asyncio.to_thread(self._kept, files if paper.receivers else ())
         except (PaperError, OSError) as error:
             log.error("a report could not be made", report=paper.name, why=str(error))
-            self._again[paper.name] = MonoMs(daemon.clock.now().mono + _AGAIN_MS)
+            self._again[paper.name] = MonoMs(core.clock.now().mono + _AGAIN_MS)
             self._trouble(paper, str(error))
             return
         self._trouble(paper, "")
@@ -150,29 +147,29 @@ class Paperwork:
         log.info("report made", report=paper.name, files=[str(file) for file in files])
 
     def _trouble(self, paper: Paper, why: str) -> None:
-        now = self._daemon.clock.now()
-        self._daemon.pipeline.own_trouble("paper", bool(why), now.wall, now, why, subject=paper.name)
+        now = self._core.clock.now()
+        self._core.pipeline.own_trouble("paper", bool(why), now.wall, now, why, subject=paper.name)
 
     def _book(self, paper: Paper, files: Sequence[Path], attachments: tuple[Attachment, ...]) -> None:
-        daemon = self._daemon
-        now = daemon.clock.now()
-        span = f"{_day(daemon, paper.since)} – {_day(daemon, paper.until - 1)}"
+        core = self._core
+        now = core.clock.now()
+        span = f"{_day(core, paper.since)} – {_day(core, paper.until - 1)}"
         notice = Notice(
             NoticeKind.REPORT, Severity.INFO, "report", f"{paper.title or paper.name} {span}", now.wall,
             detail=str(paper.folder), attachments=attachments,
         )  # fmt: skip
-        step = daemon.pipeline.by_hand(
+        step = core.pipeline.by_hand(
             lambda desk: desk.teller.announce(notice, paper.receivers if files else (), now), now
         )
         since, until = WallMs(paper.since * 1000), WallMs(paper.until * 1000)
         step.records.append(ReportMade(paper.name, since, until, now.wall, tuple(map(str, files))))
-        daemon.carry(step)
+        core.carry(step)
         if self._made is not None:
             self._made[paper.name] = max(self._made.get(paper.name) or 0, paper.until)
 
     def _kept(self, files: Sequence[Path]) -> tuple[Attachment, ...]:
         """Read and on disk before the message is: in a thread, since they may be large."""
-        keep = self._daemon.deliveries.attachments.keep
+        keep = self._core.deliveries.attachments.keep
         found = []
         for file in files:
             try:
@@ -182,9 +179,9 @@ class Paperwork:
         return tuple(found)
 
     async def _ask(self, paper: Paper) -> list[Path]:
-        daemon, config = self._daemon, self._daemon.config
+        core, config = self._core, self._core.config
         job = worker.Job(
-            daemon.ledger.path, config.daemon.timezone, paper.language, daemon.clock.now().wall // 1000,
+            core.ledger.path, config.daemon.timezone, paper.language, core.clock.now().wall // 1000,
             paper.since, paper.until, paper.length, paper.kinds, paper.formats, paper.folder,
             paper.terms.contract, paper.terms.levels, paper.stamp, paper.devices,
         )  # fmt: skip
@@ -206,8 +203,8 @@ class Paperwork:
         return [Path(file) for file in json.loads(output)]
 
 
-def _day(daemon: Daemon, at: int) -> str:
-    return f"{datetime.fromtimestamp(at, daemon.config.daemon.zone):%Y-%m-%d}"
+def _day(core: Core, at: int) -> str:
+    return f"{datetime.fromtimestamp(at, core.config.daemon.zone):%Y-%m-%d}"
 
 
 def _made_until(path: Path) -> dict[str, int | None]:

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from monitor.clock import Clock
-from monitor.collectors.base import Env
+from monitor.core import Core
 from monitor.model import Device, DeviceId, Point, Reading, Reason, Result
 from monitor.resolve import is_address
 
 if TYPE_CHECKING:
     from monitor.collectors.snmp.traps import TrapReceiver, TrapSettings
-    from monitor.daemon import Daemon
 
 _NAMES_EVERY_MS = 10_000
 """How often the host names of devices are looked up among what the resolver knows."""
@@ -33,10 +31,9 @@ class CannotListen(OSError):
 class Traps:
     """The receiver, if the configuration asks for one."""
 
-    def __init__(self, daemon: Daemon, env: Env) -> None:
-        self._daemon = daemon
-        self._env = env
-        self._clock: Clock = env.clock
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._clock = core.clock
         self._receiver: TrapReceiver | None = None
         self._devices: Mapping[DeviceId, Device] = {}
         self._fixed: dict[str, DeviceId] = {}
@@ -53,7 +50,7 @@ class Traps:
             return old
         from monitor.collectors.snmp.traps import TrapReceiver
 
-        fresh = TrapReceiver(settings, self._env, self._deliver, self._check)
+        fresh = TrapReceiver(settings, self._core.env, self._deliver, self._check)
         place = (settings.listen, settings.port)
         if old is None or (old.settings.listen, old.settings.port) != place:
             try:
@@ -84,7 +81,7 @@ class Traps:
 
     def take_up(self) -> None:
         """After a restart: alerts that only a notification began end in time, as if we had been there."""
-        pipeline = self._daemon.pipeline
+        pipeline = self._core.pipeline
         firing = pipeline.desk.firing()
         for name, rule in pipeline.book.rules.items():
             for metric in set(rule.metrics) & set(PASSING):
@@ -108,19 +105,19 @@ class Traps:
         if self._receiver is None:
             return
         self._names_at = self._clock.now().mono
-        named = {ip: d.id for d in self._named if (ip := self._daemon.resolver.ip(d.address)) is not None}
+        named = {ip: d.id for d in self._named if (ip := self._core.resolver.ip(d.address)) is not None}
         self._receiver.devices_changed({**named, **self._fixed})
 
     def _check(self, device: DeviceId) -> None:
         now = self._clock.now()
         for check in self._devices[device].checks if device in self._devices else ():
-            self._daemon.schedule.soon(device, check, 0, now)
+            self._core.schedule.soon(device, check, 0, now)
 
     def _deliver(self, results: list[Result]) -> None:
         """Like a round's results, but no proof that rounds are going on."""
-        daemon = self._daemon
-        daemon.sink.write_results(results)
-        daemon.carry(daemon.pipeline.on_results(results, self._clock.now()))
+        core = self._core
+        core.sink.write_results(results)
+        core.carry(core.pipeline.on_results(results, self._clock.now()))
 
     def points(self) -> list[Point]:
         return [] if self._receiver is None else [self._receiver.point()]

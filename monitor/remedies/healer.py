@@ -7,6 +7,7 @@ is written down once, and it asks again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,7 @@ from monitor.books.exclusion import Cause, Exclusion, places_of
 from monitor.books.read import exclusions_of
 from monitor.collectors.base import Env
 from monitor.collectors.onvif.collector import OnvifCollector
+from monitor.core import Core
 from monitor.model import Device, DeviceId, IncidentId, Target, WallMs
 from monitor.remedies.actors import OnvifReboot, PoeCycle, PoePort, shows_key_frame
 from monitor.remedies.attempts import Action, ActionSettings, Actor, Mode, Remedied, Remedies, Step, recent
@@ -25,7 +27,6 @@ from monitor.storage.ledger.writer import connect
 
 if TYPE_CHECKING:
     from monitor.config import Config
-    from monitor.daemon import Daemon
 
 log = structlog.get_logger(room="remedies")
 
@@ -44,8 +45,10 @@ class _Wish(NamedTuple):
 class Healer:
     """One task of the daemon. Idle unless ``[remedies]`` says otherwise."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Core, leads: Callable[[], bool]) -> None:
+        """``leads``: whether it is for us to act, and not for another instance."""
         self._daemon = daemon
+        self._leads = leads
         self._config: Config | None = None
         self._remedies: Remedies | None = None
         self._actions: dict[str, list[ActionSettings]] = {}
@@ -74,7 +77,7 @@ class Healer:
         if self._config is not daemon.config:
             await self._renew(daemon.config)
         remedies = self._remedies
-        if remedies is None or daemon.pipeline.states.blind or not daemon.guardian.leads:
+        if remedies is None or daemon.pipeline.states.blind or not self._leads():
             return
         wishes: set[_Wish] = set()
         asking: list[tuple[_Wish, Device, Incident]] = []

@@ -7,17 +7,14 @@ what the watchdog is for.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor.core import Core
 from monitor.model import MonoMs
 from monitor.service.notify import Notifier
 from monitor.service.pulse import Pulse, ailment
 from monitor.tally import CAMERAS, Count
-
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
 
 log = structlog.get_logger(room="service")
 
@@ -27,11 +24,11 @@ _LOOK_S = 1.0
 class Attendant:
     """Looks at the daemon every second."""
 
-    def __init__(self, daemon: Daemon, notifier: Notifier) -> None:
-        self._daemon = daemon
+    def __init__(self, core: Core, notifier: Notifier) -> None:
+        self._core = core
         self._notifier = notifier
         self._written = -1
-        self._written_at = daemon.clock.now().mono
+        self._written_at = core.clock.now().mono
 
     async def run(self) -> None:
         try:
@@ -45,7 +42,7 @@ class Attendant:
         every_ms = int(self._notifier.watchdog_s * 1000) // 3
         fed = -every_ms
         while True:
-            now = self._daemon.presence.now().mono
+            now = self._core.presence.now().mono
             ill = ailment(self.pulse(now))
             if ill and ill != told:
                 log.error("not well, the watchdog is not fed", why=ill)
@@ -53,30 +50,30 @@ class Attendant:
             if not ill and self._notifier.watchdog_s and now - fed >= every_ms:
                 self._notifier.watchdog()
                 fed = now
-            status = ill or status_line(self._daemon)
+            status = ill or status_line(self._core)
             if status != stated:
                 self._notifier.status(status)
                 stated = status
             await asyncio.sleep(_LOOK_S)
 
     def pulse(self, now: MonoMs) -> Pulse:
-        daemon = self._daemon
-        rounds = [interval for interval, count in daemon.schedule.sizes().values() if count]
-        ledger = daemon.ledger
+        core = self._core
+        rounds = [interval for interval, count in core.schedule.sizes().values() if count]
+        ledger = core.ledger
         if ledger.written != self._written or not ledger.waiting or ledger.trouble():
             self._written, self._written_at = ledger.written, now
         return Pulse(
-            ticked=now - daemon.health.ticked,
-            measured=now - daemon.health.measured if rounds else None,
+            ticked=now - core.health.ticked,
+            measured=now - core.health.measured if rounds else None,
             round_ms=int(min(rounds, default=0) * 1000),
             writer_alive=ledger.alive,
             writer_idle=now - self._written_at,
         )
 
 
-def status_line(daemon: Daemon) -> str:
+def status_line(core: Core) -> str:
     """What ``systemctl status`` shows: the online rate first."""
-    pipeline = daemon.pipeline
+    pipeline = core.pipeline
     if pipeline.states.blind:
         return "our own uplink is lost: nothing is measured"
     cameras = pipeline.tally.scopes.get(CAMERAS, Count())

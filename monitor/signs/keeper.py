@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
+from monitor.core import Core
 from monitor.model import Device, DeviceId, Result, WallMs
 from monitor.rules.baseline.snapshot import load, save
 from monitor.signs.books import CallSaved, read_calls
@@ -17,9 +18,6 @@ from monitor.signs.score import scored
 from monitor.signs.watch import SignWatch, snapshot
 from monitor.states import Transition
 
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
-
 log = structlog.get_logger(room="signs")
 
 JUDGE_EVERY_S = 600.0
@@ -27,10 +25,10 @@ _LISTED = 20
 
 
 class SignKeeper:
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-        self._path = daemon.config.daemon.state_dir / "learned" / "signs.bin"
-        self.watch = SignWatch.of(read_calls(daemon.ledger.db))
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._path = core.config.daemon.state_dir / "learned" / "signs.bin"
+        self.watch = SignWatch.of(read_calls(core.ledger.db))
 
     def take_up(self) -> None:
         """At start: the last whole file."""
@@ -44,29 +42,29 @@ class SignKeeper:
         self.watch.on_results(results)
 
     def on_transitions(self, transitions: Sequence[Transition]) -> None:
-        pipeline = self._daemon.pipeline
+        pipeline = self._core.pipeline
         self.watch.on_transitions(transitions, pipeline.plan.devices, self._planned)
 
     def _planned(self, device: Device) -> bool:
-        now = self._daemon.clock.now().wall
-        windows = self._daemon.pipeline.plan.policy.maintenance
+        now = self._core.clock.now().wall
+        windows = self._core.pipeline.plan.policy.maintenance
         return any(window.span_at(now) and window.select.selects(device) for window in windows)
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(JUDGE_EVERY_S)
-            await self.judge(self._daemon.clock.now().wall)
+            await self.judge(self._core.clock.now().wall)
             await self.save()
 
     async def judge(self, now: WallMs) -> None:
         # Of a large fleet this takes a good part of a second: the loop has other work to do.
         found = await asyncio.to_thread(scored, self.watch.means.remembered(), now)
-        pipeline = self._daemon.pipeline
+        pipeline = self._core.pipeline
         if pipeline.states.blind:
             return
         changed = self.watch.judge(found, pipeline.states.tracks, pipeline.tally.offline, now)
         if changed:
-            self._daemon.ledger.write([CallSaved(call) for call in changed])
+            self._core.ledger.write([CallSaved(call) for call in changed])
 
     async def save(self) -> None:
         await asyncio.to_thread(self._write, self.watch.means.remembered(), dict(self.watch.calls.failing))
@@ -80,7 +78,7 @@ class SignKeeper:
 
     def status(self) -> dict[str, Any]:
         """For ``camwatch status``: who is likely to fail next and why, and how often that came true."""
-        devices, record = self._daemon.pipeline.plan.devices, self.watch.calls.record
+        devices, record = self._core.pipeline.plan.devices, self.watch.calls.record
         return {
             "likely": [
                 {
