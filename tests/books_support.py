@@ -9,13 +9,23 @@ from monitor.model import Device, DeviceId, Kind, Reason, State, WallMs
 from monitor.storage.ledger import commit, connect
 from monitor.storage.ledger.records import DeviceJoined, Record, RunAlive, RunStarted, StateChanged
 from monitor.storage.ledger.schema import migrate
-from tests.books_oracle import Facts
+from tests.books_oracle import Change, Facts, Member
+from tests.daemon_support import House
 
 
 def empty_ledger(path: Path | None = None) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:", isolation_level=None) if path is None else connect(path)
     migrate(db)
     return db
+
+
+def past_of_small_house(house: House, state: str, since_ms: int, now_ms: int) -> None:
+    """The ledger of an earlier run: the camera of a ``small_house`` was in this state all the while."""
+    house.ledger.parent.mkdir(mode=0o700)
+    db = empty_ledger(house.ledger)
+    member = Member("c0", since_ms, None, "s", "east", False, "")
+    write(db, Facts([(since_ms, now_ms)], [member], [Change("c0", since_ms, state)]))
+    db.close()
 
 
 def write(db: sqlite3.Connection, facts: Facts) -> None:

@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.icmp_support import firewall, net
+from tests.street_support import phone, street
+
+__all__ = ("firewall", "net", "phone", "street")  # fixtures of several rooms
+
 # On a busy machine making an example may take longer than Hypothesis thinks sound: that is no fault of ours.
 settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")

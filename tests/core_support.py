@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,9 +15,21 @@ from monitor.alerts.routes import RouteSettings
 from monitor.alerts.service import LevelSettings
 from monitor.alerts.suppress import InhibitSettings
 from monitor.key_event import KeyEvent
-from monitor.model import Device, IncidentId
+from monitor.model import (
+    Device,
+    DeviceId,
+    IncidentId,
+    Instant,
+    Reading,
+    Reason,
+    Result,
+    Standing,
+    State,
+    WallMs,
+)
 from monitor.notifiers.notice import NoticeKind
-from monitor.rules.base import RuleSettings
+from monitor.rules.base import RuleSettings, Signal
+from monitor.rules.book import RuleBook
 from monitor.rules.online_rate import OnlineRateSettings
 from monitor.rules.threshold import ThresholdSettings
 from monitor.simulate.world import World, WorldSettings, small_town
@@ -48,6 +60,26 @@ RULES: list[RuleSettings] = [
         }
     ),
 ]
+
+
+class UpFleet:
+    """What rules see of these devices, all on line and in order."""
+
+    def __init__(self, *devices: Device) -> None:
+        self.devices: Mapping[DeviceId, Device] = {device.id: device for device in devices}
+
+    def standing(self, device: DeviceId) -> Standing:
+        return Standing.ONLINE
+
+    def state(self, device: DeviceId) -> tuple[State, WallMs]:
+        return State.UP, WallMs(0)
+
+
+def reading(book: RuleBook, device: DeviceId, metric: str, value: float, now: Instant,
+            at: WallMs | None = None) -> list[Signal]:  # fmt: skip
+    """The signals of one reading, and of the tick after it; ``at``: when it was measured, if not now."""
+    result = Result(device, "check", now.wall if at is None else at, Reason.OK, (Reading(metric, value),))
+    return [*book.on_results([result], now), *book.on_tick(now)]
 
 
 def route(**settings: object) -> RouteSettings:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import selectors
 import signal
-import socket
 import sqlite3
 import sys
-import threading
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.control.wire import ControlError, ask
-from monitor.model import Device
+from monitor.model import Device, DeviceId, Kind
 from monitor.simulate.city import write_csv
 
 ROOT = Path(__file__).parents[1]
@@ -166,6 +164,35 @@ class House:
             db.close()
 
 
+SMALL = """\
+inventory = ["cameras.csv"]
+
+[daemon]
+state_dir = "state"
+run_dir = "run"
+uplink = { references = ["127.0.0.1"] }
+
+[channel.mail]
+url = "webhook://127.0.0.1:9/"
+
+[receiver.boss]
+channels = ["mail"]
+
+[[route]]
+receiver = "boss"
+"""
+
+
+def small_house(folder: Path, more: str) -> House:
+    """A camera ``c0`` (site ``s``, area ``east``), a receiver ``boss`` that nothing reaches, and ``more``."""
+    house = House(folder)
+    house.furnish(
+        [Device(DeviceId("c0"), "camera c0", Kind.CAMERA, "127.0.0.1", "s", "east")],
+        SMALL + textwrap.dedent(more),
+    )
+    return house
+
+
 def children(pid: int) -> list[int]:
     """The processes below this one."""
     found = []
@@ -186,98 +213,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-CONFIG = """\
-inventory = ["cameras.csv"]
-
-[daemon]
-state_dir = "state"
-run_dir = "run"
-uplink = {{ references = ["127.0.0.1"] }}
-log = {{ level = "{level}", format = "json" }}
-
-[checks.tcp]
-interval = "1s"
-timeout = "300ms"
-port = {port}
-
-[kind.camera]
-checks = ["tcp"]
-[kind.switch]
-checks = ["tcp"]
-
-[states]
-recheck = "200ms"
-boot_grace = "1s"
-settle = "1s"
-
-[channel.phone]
-url = "{url}"
-secrets = {{ key = {{ env = "{key}" }} }}
-per_minute = 6000
-deadline = "2s"
-timeout = "1s"
-retry_first = "500ms"
-retry_longest = "1s"
-breaker_failures = 2
-probe = "500ms"
-{more}
-[receiver.duty]
-channels = {channels}
-
-[[route]]
-receiver = "duty"
-group_by = ["area"]
-group_wait = "0s"
-"""
-
-
-class Street:
-    """Cameras that listen on addresses of the loopback, all on one port: real sockets to connect to."""
-
-    def __init__(self, devices: Sequence[Device]) -> None:
-        self.devices = list(devices)
-        self.port = 0
-        self._listeners: dict[str, socket.socket] = {}
-        self._waiting = selectors.DefaultSelector()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._accept, name="street")
-
-    def __enter__(self) -> Street:
-        self.plug(device.address for device in self.devices)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closed.set()
-        self._thread.join()
-        self.unplug(list(self._listeners))
-        self._waiting.close()
-
-    def unplug(self, addresses: Iterable[str]) -> None:
-        for address in addresses:
-            listener = self._listeners.pop(address)
-            self._waiting.unregister(listener)
-            listener.close()
-
-    def plug(self, addresses: Iterable[str]) -> None:
-        for address in addresses:
-            listener = socket.socket()
-            listener.setblocking(False)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((address, self.port))
-            listener.listen(64)
-            self.port = listener.getsockname()[1]
-            self._listeners[address] = listener
-            self._waiting.register(listener, selectors.EVENT_READ)
-
-    def _accept(self) -> None:
-        """A connection that nobody accepts stays in its listener's queue, and 65 of them fill that."""
-        while not self._closed.is_set():
-            for key, _ in self._waiting.select(0.05):
-                with contextlib.suppress(OSError):
-                    key.fileobj.accept()[0].close()  # type: ignore[union-attr]  # we registered sockets
 
 
 def spans_are_whole(db: sqlite3.Connection) -> None:

@@ -225,6 +225,22 @@ async def liar(net: Network, behave: Behaviour) -> AsyncIterator[list[Request]]:
         net.in_fleet("sysctl -qw net.ipv4.icmp_echo_ignore_all=0")
 
 
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    with network() as made:
+        yield made
+
+
+@pytest.fixture
+def firewall(net: Network) -> Iterator[None]:
+    """For tests that set rules; takes them away afterwards."""
+    if not has_nft():
+        pytest.skip("no `nft`: install the Debian package nftables")
+    yield
+    net.in_fleet("nft flush ruleset")
+    shell("nft flush ruleset")
+
+
 def has_nft() -> bool:
     return shutil.which("nft") is not None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,9 @@ from monitor.alerts.tokens import Tokens
 from monitor.cli import main
 from monitor.control.wire import ControlError
 from monitor.model import IncidentId, WallMs
-from monitor.simulate.city import city
 from tests.config_support import DEVICE, written
-from tests.daemon_support import CONFIG, KEY, RULES, House, Street
+from tests.daemon_support import KEY, RULES, House
+from tests.street_support import CONFIG, Street
 
 LEVEL = """
 [[level]]
@@ -24,12 +23,6 @@ respond = "30m"
 repair = "12h"
 steps = [{ after = "50%", receivers = ["duty"], note = "second line" }]
 """
-
-
-@pytest.fixture
-def street() -> Iterator[Street]:
-    with Street(list(city(64))) as made:
-        yield made
 
 
 def said(house: House, *words: str) -> str:

@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
-from monitor.model import (
-    Device,
-    DeviceId,
-    Instant,
-    Kind,
-    MonoMs,
-    Reading,
-    Reason,
-    Result,
-    Standing,
-    State,
-    WallMs,
-)
+from monitor.model import Device, DeviceId, Instant, Kind, MonoMs, WallMs
 from monitor.notifiers.evidence import Odd, Oddity
 from monitor.rules.base import Signal
 from monitor.rules.baseline.rule import BaselineRule
 from monitor.rules.baseline.settings import BaselineSettings
 from monitor.rules.book import RuleBook
 from tests.baseline_support import PER_DAY, START, STEP, daily
+from tests.core_support import UpFleet, reading
 
 CAMERA = Device(DeviceId("c1"), "Gate 1", Kind.CAMERA, "10.0.0.1", site="North", area="East")
 SWITCH = Device(DeviceId("s1"), "Switch 1", Kind.SWITCH, "10.0.0.2")
 METRIC = "ping.average_response_ms"
-
-
-@dataclass
-class _Fleet:
-    devices: Mapping[DeviceId, Device] = field(default_factory=lambda: {CAMERA.id: CAMERA, SWITCH.id: SWITCH})
-
-    def standing(self, device: DeviceId) -> Standing:
-        return Standing.ONLINE
-
-    def state(self, device: DeviceId) -> tuple[State, WallMs]:
-        return State.UP, WallMs(0)
 
 
 def _settings(**more: object) -> BaselineSettings:
@@ -63,7 +41,7 @@ class _Watch:
     """A book with one baseline rule, fed sample by sample."""
 
     def __init__(self, settings: BaselineSettings) -> None:
-        self.book = RuleBook([settings], _Fleet())
+        self.book = RuleBook([settings], UpFleet(CAMERA, SWITCH))
         self.signals: list[Signal] = []
         self.sample = 0
 
@@ -79,10 +57,7 @@ class _Watch:
         for value in values:
             at = WallMs((START + STEP * self.sample + 60) * 1000)
             now = Instant(WallMs(at + 250_000), MonoMs(at))
-            self.signals += self.book.on_results(
-                [Result(device, "icmp", at, Reason.OK, (Reading(METRIC, value),))], now
-            )
-            self.signals += self.book.on_tick(now)
+            self.signals += reading(self.book, device, METRIC, value, now, at)
             self.sample += 1
         return self.signals[before:]
 
@@ -206,19 +181,16 @@ def test_a_planned_change_is_relearned_within_hours(watch: _Watch) -> None:
 def test_a_replaced_device_is_relearned_and_a_removed_one_forgotten(watch: _Watch) -> None:
     learner = watch.rule.learner
     key = learner.series()[0]
-    watch.book.reload(_Fleet({CAMERA.id: replace(CAMERA, model="other")}))
+    watch.book.reload(UpFleet(replace(CAMERA, model="other")))
     assert watch.feed(v + 300 for v in daily(1, random.Random(10))) == []
-    watch.book.reload(_Fleet({SWITCH.id: SWITCH}))
+    watch.book.reload(UpFleet(SWITCH))
     assert key not in learner.series()
 
 
 def test_a_device_with_another_serial_number_is_relearned_once(watch: _Watch) -> None:
     def poll(replaced: bool) -> None:
         at = WallMs((START + STEP * watch.sample) * 1000)
-        reading = Reading("onvif.replaced", replaced)
-        watch.book.on_results(
-            [Result(CAMERA.id, "onvif", at, Reason.OK, (reading,))], Instant(at, MonoMs(at))
-        )
+        reading(watch.book, CAMERA.id, "onvif.replaced", replaced, Instant(at, MonoMs(at)))
 
     poll(False)
     poll(True)
@@ -230,7 +202,7 @@ def test_a_device_with_another_serial_number_is_relearned_once(watch: _Watch) ->
 
 def test_an_alert_of_a_removed_device_ends(watch: _Watch) -> None:
     told = watch.feed(v + 60 for v in daily(1, random.Random(2))[:24])
-    ended = watch.book.reload(_Fleet({SWITCH.id: SWITCH}))
+    ended = watch.book.reload(UpFleet(SWITCH))
     assert [(s.firing, s.key) for s in ended] == [(False, told[0].key)]
 
 

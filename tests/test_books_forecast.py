@@ -16,12 +16,11 @@ from monitor.books.read import read_records
 from monitor.books.tally import Fraction
 from monitor.books.timeline import segments_of
 from monitor.clock import ManualClock
-from monitor.model import Device, DeviceId, Kind
 from monitor.rules.base import Signal
 from monitor.rules.month_forecast import MonthForecastRule, MonthForecastSettings
 from tests.books_oracle import Change, Facts, Member
-from tests.books_support import empty_ledger, write
-from tests.daemon_support import House
+from tests.books_support import empty_ledger, past_of_small_house, write
+from tests.daemon_support import small_house
 from tests.icmp_support import icmp_or_skip
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -136,39 +135,20 @@ def test_a_restart_takes_it_up_and_ends_what_was_grouped_otherwise() -> None:
 async def test_the_daemon_has_forecasts_made_and_opens_an_incident(tmp_path: Path) -> None:
     """A camera that was down all month so far, by the ledger of an earlier run."""
     icmp_or_skip()
-    house = House(tmp_path)
-    camera = Device(DeviceId("c0"), "camera c0", Kind.CAMERA, "127.0.0.1", "s", "east")
-    house.furnish(
-        [camera],
-        f"""
-        inventory = ["cameras.csv"]
-        [daemon]
-        state_dir = "{tmp_path}/state"
-        run_dir = "{tmp_path}/run"
-        uplink = {{ references = ["127.0.0.1"] }}
+    house = small_house(
+        tmp_path,
+        """
         [[rule]]
         name = "month"
         type = "month_forecast"
         group_by = "area"
         below = 96
         not_before = "0s"
-        [channel.nobody]
-        url = "webhook://127.0.0.1:9/"
-        [receiver.duty]
-        channels = ["nobody"]
-        [[route]]
-        receiver = "duty"
         """,
     )
     now = int(time.time())
     month = period_of(Length.MONTH, datetime.fromtimestamp(now, UTC).astimezone(ZONE).date(), ZONE)
-    house.ledger.parent.mkdir(mode=0o700)
-    (tmp_path / "run").mkdir(mode=0o700)
-    db = empty_ledger(house.ledger)
-    since = (month.since - DAY) * 1000
-    member = Member("c0", since, None, "s", "east", False, "")
-    write(db, Facts([(since, now * 1000)], [member], [Change("c0", since, "down")]))
-    db.close()
+    past_of_small_house(house, "down", (month.since - DAY) * 1000, now * 1000)
     async with house.running():
         status = await house.until(lambda s: bool(s["incidents"]))
         assert status["incidents"][0]["cause"] == "month_forecast"

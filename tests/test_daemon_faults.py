@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
-import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from monitor.clock import ManualClock, SystemClock
+from monitor.clock import ManualClock
 from monitor.resolve import Resolver
-from monitor.simulate.city import city
 from monitor.simulate.phone import Phone
 from tests import notify_fakes as fakes
-from tests.daemon_support import KEY, ROOT, House, Street, spans_are_whole
-from tests.test_daemon_life import camera, config, told
+from tests.daemon_support import KEY, House, spans_are_whole
+from tests.street_support import SmallDisk, Street, camera, config, told
 
 SECRET = "planted-4f1d0c77-secret"
-
-
-@pytest.fixture
-def street() -> Iterator[Street]:
-    with Street(list(city(48))) as made:
-        yield made
-
-
-@pytest.fixture
-async def phone(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Phone]:
-    monkeypatch.setattr("monitor.simulate.phone.PER_MINUTE", 6000)
-    made = Phone(SystemClock())
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.mark.parametrize(
@@ -115,53 +97,6 @@ def test_a_name_server_that_hangs_holds_up_no_other_name_and_not_the_end() -> No
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "resolve")
     resolver.close()
     hang.set()
-
-
-class SmallDisk:
-    """A disk of 4 MB for the ledger, mounted where only the daemon sees it. Needs root."""
-
-    def __init__(self, folder: Path) -> None:
-        if os.geteuid() != 0 or shutil.which("unshare") is None:
-            pytest.skip("a disk of its own needs root and `unshare` (Debian package util-linux)")
-        self.state = folder / "state"
-        self.state.mkdir()
-        self._keeper = subprocess.Popen(
-            [
-                "unshare",
-                "--mount",
-                "sh",
-                "-c",
-                f"mount -t tmpfs -o size=4m small {self.state} && echo && cat",
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        assert self._keeper.stdout is not None
-        if not self._keeper.stdout.readline():
-            pytest.skip("mounting is not permitted here")
-        # Entering leads to the root folder.
-        back = ("sh", "-c", 'cd "$0" && exec "$@"', str(ROOT))
-        self.wrap = ("nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", *back)
-
-    @property
-    def inside(self) -> Path:
-        """The disk, as seen from outside."""
-        return Path(f"/proc/{self._keeper.pid}/root{self.state}")
-
-    def fill(self) -> None:
-        with (self.inside / "filling").open("wb", buffering=0) as file:
-            size = 1 << 20
-            while size:
-                try:
-                    file.write(bytes(size))
-                except OSError:
-                    size //= 2
-
-    def make_room(self) -> None:
-        (self.inside / "filling").unlink()
-
-    def close(self) -> None:
-        self._keeper.communicate()
 
 
 @pytest.fixture

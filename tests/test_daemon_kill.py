@@ -6,31 +6,13 @@ import asyncio
 import random
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from monitor.clock import SystemClock
-from monitor.simulate.city import city
 from monitor.simulate.phone import Phone
-from tests.daemon_support import KEY, House, Street, spans_are_whole
-from tests.test_daemon_life import camera, config
-
-
-@pytest.fixture
-def street() -> Iterator[Street]:
-    with Street(list(city(48))) as made:
-        yield made
-
-
-@pytest.fixture
-async def phone(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Phone]:
-    monkeypatch.setattr("monitor.simulate.phone.PER_MINUTE", 100_000)
-    made = Phone(SystemClock())
-    await made.start()
-    yield made
-    await made.stop()
+from tests.daemon_support import KEY, House, spans_are_whole
+from tests.street_support import Street, camera, config
 
 
 def outbox(house: House) -> int:

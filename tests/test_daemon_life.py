@@ -5,58 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from monitor.clock import SystemClock
 from monitor.control.wire import ControlError
-from monitor.model import Device, Kind
-from monitor.simulate.city import city
 from monitor.simulate.phone import Phone
-from tests.daemon_support import CONFIG, KEY, RULES, House, Street, alive, children, spans_are_whole
-
-
-@pytest.fixture
-def street() -> Iterator[Street]:
-    with Street(list(city(64))) as made:
-        yield made
-
-
-@pytest.fixture
-async def phone(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Phone]:
-    monkeypatch.setattr("monitor.simulate.phone.PER_MINUTE", 6000)
-    made = Phone(SystemClock())
-    await made.start()
-    yield made
-    await made.stop()
-
-
-def house_in(folder: Path, street: Street, phone: Phone, **changes: str) -> House:
-    house = House(folder, {KEY: phone.key})
-    house.furnish(street.devices, config(street, phone, **changes))
-    return house
-
-
-def config(street: Street, phone: Phone, **changes: str) -> str:
-    values = {"level": "info", "more": "", "channels": '["phone"]', **changes}
-    return CONFIG.format(port=street.port, url=phone.url, key=KEY, **values) + RULES
-
-
-def camera(street: Street, number: int = 0) -> Device:
-    return [d for d in street.devices if d.kind is Kind.CAMERA and not d.key_site][number]
-
-
-async def told(phone: Phone, *words: str) -> str:
-    """The first message with all these words; waits for it."""
-    async with asyncio.timeout(20):
-        while True:
-            for message in phone.received:
-                if all(word in message.text for word in words):
-                    return message.text
-            await phone.wait_for(len(phone.received) + 1)
+from tests.daemon_support import KEY, House, alive, children, spans_are_whole
+from tests.street_support import Street, camera, config, house_in, told
 
 
 async def test_a_fallen_camera_is_found_told_acknowledged_and_told_up_again(

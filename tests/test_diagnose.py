@@ -12,7 +12,7 @@ import pytest
 
 from monitor.model import Reason
 from monitor.survey.diagnose import Diagnosis, PortProbe, Probe, diagnose
-from tests.icmp_support import FLEET_ADDRESS, Network, network, shell
+from tests.icmp_support import FLEET_ADDRESS, Network, shell
 
 pytestmark = pytest.mark.filterwarnings(
     # aioping leaves its socket to the garbage collector when sending fails.
@@ -27,12 +27,6 @@ def collected() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    with network() as made:
-        yield made
 
 
 def reasons(found: Diagnosis) -> tuple[list[Reason], list[Reason]]:

@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from collections.abc import Iterable
 
 import pytest
 from pydantic import ValidationError
 
-from monitor.model import (
-    Device,
-    DeviceId,
-    Instant,
-    Kind,
-    MonoMs,
-    Reading,
-    Reason,
-    Result,
-    Standing,
-    State,
-    WallMs,
-)
+from monitor.model import Device, DeviceId, Instant, Kind, MonoMs, WallMs
 from monitor.rules.base import Signal
 from monitor.rules.book import RuleBook
 from monitor.rules.forecast import ForecastSettings
 from monitor.rules.trend import POINTS, Trend
+from tests.core_support import UpFleet, reading
 
 SERVER = Device(DeviceId("srv"), "Recorder", Kind.SERVER, "10.0.0.9", site="Core")
 METRIC = "disk.used_percent"
 START = 1_767_571_200  # 2026-01-05 00:00 UTC
 HOUR = 3600
-
-
-class _Fleet:
-    devices: ClassVar[Mapping[DeviceId, Device]] = {SERVER.id: SERVER}
-
-    def standing(self, device: DeviceId) -> Standing:
-        return Standing.ONLINE
-
-    def state(self, device: DeviceId) -> tuple[State, WallMs]:
-        return State.UP, WallMs(0)
 
 
 def _settings(**more: object) -> ForecastSettings:
@@ -51,13 +29,12 @@ def _settings(**more: object) -> ForecastSettings:
 
 def _play(settings: ForecastSettings, hourly: Iterable[float]) -> list[tuple[int, Signal]]:
     """Signals with the hour they came in."""
-    book = RuleBook([settings], _Fleet())
+    book = RuleBook([settings], UpFleet(SERVER))
     found = []
     for hour, value in enumerate(hourly):
         at = WallMs((START + hour * HOUR) * 1000)
         now = Instant(at, MonoMs(at))
-        signals = book.on_results([Result(SERVER.id, "snmp", at, Reason.OK, (Reading(METRIC, value),))], now)
-        found += [(hour, signal) for signal in signals + book.on_tick(now)]
+        found += [(hour, signal) for signal in reading(book, SERVER.id, METRIC, value, now)]
     return found
 
 

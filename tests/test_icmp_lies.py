@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
 from monitor.collectors.icmp import collector as collector_module
 from monitor.collectors.icmp.plain import PlainIO
 from monitor.model import Reason
-from tests.icmp_support import Network, Request, collect, collector, ip4, liar, many, network, targets
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    with network() as made:
-        yield made
+from tests.icmp_support import Network, Request, collect, collector, ip4, liar, many, targets
 
 
 @pytest.fixture(params=["batched", "plain"], autouse=True)

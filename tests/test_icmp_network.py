@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,28 +16,9 @@ from tests.icmp_support import (
     Network,
     collect,
     collector,
-    has_nft,
     many,
-    network,
-    shell,
     targets,
 )
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    with network() as made:
-        yield made
-
-
-@pytest.fixture
-def firewall(net: Network) -> Iterator[None]:
-    """For tests that set rules; takes them away afterwards."""
-    if not has_nft():
-        pytest.skip("no `nft`: install the Debian package nftables")
-    yield
-    net.in_fleet("nft flush ruleset")
-    shell("nft flush ruleset")
 
 
 @pytest.fixture(params=["batched", "plain"])

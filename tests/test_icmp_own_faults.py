@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -25,29 +25,12 @@ from tests.icmp_support import (
     Request,
     collect,
     collector,
-    has_nft,
     liar,
     many,
     network,
     shell,
     targets,
 )
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    with network() as made:
-        yield made
-
-
-@pytest.fixture
-def firewall(net: Network) -> Iterator[None]:
-    """For tests that set rules; takes them away afterwards."""
-    if not has_nft():
-        pytest.skip("no `nft`: install the Debian package nftables")
-    yield
-    net.in_fleet("nft flush ruleset")
-    shell("nft flush ruleset")
 
 
 @pytest.fixture(params=["batched", "plain"], autouse=True)

@@ -16,7 +16,7 @@ from monitor.model import Device, DeviceId, Kind, Severity, WallMs
 from monitor.notifiers.notice import NoticeKind
 from monitor.simulate.world import World
 from tests.core_support import policy_of, route, town
-from tests.daemon_support import House
+from tests.daemon_support import small_house
 
 START = 1_800_000_000_000
 HOUR = 3600
@@ -148,16 +148,9 @@ def test_it_is_in_force_from_its_first_to_before_its_last_moment_in_its_time_zon
 
 
 async def test_the_daemon_puts_it_in_force_when_its_time_comes(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    camera = Device(DeviceId("c0"), "camera c0", Kind.CAMERA, "127.0.0.1", "s", "east")
-    house.furnish(
-        [camera],
-        f"""
-        inventory = ["cameras.csv"]
-        [daemon]
-        state_dir = "{tmp_path}/state"
-        run_dir = "{tmp_path}/run"
-        uplink = {{ references = ["127.0.0.1"] }}
+    house = small_house(
+        tmp_path,
+        """
         [checks.tcp]
         interval = "30s"
         port = 9
@@ -165,12 +158,6 @@ async def test_the_daemon_puts_it_in_force_when_its_time_comes(tmp_path: Path) -
         checks = ["tcp"]
         [states]
         recheck = "100ms"
-        [channel.mail]
-        url = "webhook://127.0.0.1:9/"
-        [receiver.boss]
-        channels = ["mail"]
-        [[route]]
-        receiver = "boss"
         """,
     )
     async with house.running():

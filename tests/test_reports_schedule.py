@@ -16,15 +16,14 @@ from hypothesis import strategies as st
 from monitor.books.period import Length, period_of
 from monitor.books.service import Deadlines
 from monitor.books.settings import ContractSettings
-from monitor.model import Device, DeviceId, Kind
+from monitor.model import DeviceId
 from monitor.notifiers.notice import Notice, NoticeKind
 from monitor.reports.kinds import Format, ReportKind
 from monitor.reports.settings import CATCH_UP, ReportSettings, due_periods
 from monitor.reports.worker import Job, run
 from monitor.words import Language
-from tests.books_oracle import Change, Facts, Member
-from tests.books_support import empty_ledger, write
-from tests.daemon_support import House
+from tests.books_support import past_of_small_house
+from tests.daemon_support import House, small_house
 from tests.icmp_support import icmp_or_skip
 from tests.reports_support import AFTER, JUNE, ZONE, town
 
@@ -117,16 +116,9 @@ def test_a_wrong_report_is_refused(settings: dict[str, object], words: str) -> N
 
 async def test_the_daemon_makes_a_report_once_over_restarts_and_sends_it(tmp_path: Path) -> None:
     icmp_or_skip()
-    house = House(tmp_path)
-    camera = Device(DeviceId("c0"), "camera c0", Kind.CAMERA, "127.0.0.1", "s", "east")
-    house.furnish(
-        [camera],
+    house = small_house(
+        tmp_path,
         f"""
-        inventory = ["cameras.csv"]
-        [daemon]
-        state_dir = "{tmp_path}/state"
-        run_dir = "{tmp_path}/run"
-        uplink = {{ references = ["127.0.0.1"] }}
         [[report]]
         name = "日报"
         every = "day"
@@ -143,22 +135,10 @@ async def test_the_daemon_makes_a_report_once_over_restarts_and_sends_it(tmp_pat
         reports = ["statement"]
         formats = ["html"]
         receivers = ["boss"]
-        [channel.mail]
-        url = "webhook://127.0.0.1:9/"
-        [receiver.boss]
-        channels = ["mail"]
-        [[route]]
-        receiver = "boss"
         """,
     )
-    house.ledger.parent.mkdir(mode=0o700)
-    (tmp_path / "run").mkdir(mode=0o700)
     now = int(time.time())
-    db = empty_ledger(house.ledger)
-    since = (now - 3 * 86_400) * 1000
-    write(db, Facts([(since, now * 1000)], [Member("c0", since, None, "s", "east", False, "")],
-                    [Change("c0", since, "up")]))  # fmt: skip
-    db.close()
+    past_of_small_house(house, "up", (now - 3 * 86_400) * 1000, now * 1000)
     made = "SELECT name, files FROM report_made"
     for _ in range(2):
         async with house.running():

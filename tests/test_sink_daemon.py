@@ -9,12 +9,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from monitor.clock import SystemClock
-from monitor.simulate.city import city
 from monitor.simulate.phone import Phone
-from tests.daemon_support import KEY, House, Street
-from tests.test_daemon_faults import SmallDisk
-from tests.test_daemon_life import camera, config, told
+from tests.daemon_support import KEY, House
+from tests.street_support import SmallDisk, Street, camera, config, told
 
 CANNOT_STORE = "监控系统无法保存"
 SINK = """
@@ -27,21 +24,6 @@ flush_interval = "20ms"
 [sink.spool]
 path = "{spool}"
 """
-
-
-@pytest.fixture
-def street() -> Iterator[Street]:
-    with Street(list(city(48))) as made:
-        yield made
-
-
-@pytest.fixture
-async def phone(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Phone]:
-    monkeypatch.setattr("monitor.simulate.phone.PER_MINUTE", 6000)
-    made = Phone(SystemClock())
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.fixture

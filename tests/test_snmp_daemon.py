@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from monitor.model import Device, DeviceId, Kind
-from tests.daemon_support import House, Street
+from tests.daemon_support import House
 from tests.snmp_support import free_port
+from tests.street_support import Street
 
 CONFIG = """\
 [[device]]

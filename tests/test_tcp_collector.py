@@ -9,7 +9,7 @@ import random
 import resource
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,7 @@ from monitor.clock import SystemClock
 from monitor.collectors.base import Env
 from monitor.collectors.tcp import TcpCollector, TcpSettings
 from monitor.model import Reason, Result, Target
-from tests.icmp_support import FLEET_ADDRESS, Network, network, targets
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    with network() as made:
-        yield made
+from tests.icmp_support import FLEET_ADDRESS, Network, targets
 
 
 @pytest.fixture

@@ -47,6 +47,8 @@ class Phone:
     console: Console | None = None
     """Where messages are shown; ``None`` shows none and only counts."""
     key: str = field(default_factory=lambda: secrets.token_hex(16))
+    per_minute: int = PER_MINUTE
+    """More are refused."""
     received: list[Received] = field(default_factory=list)
     refused: int = 0
     _recent: deque[int] = field(default_factory=deque)
@@ -104,7 +106,7 @@ class Phone:
         now = self.clock.now()
         while self._recent and self._recent[0] <= now.mono - 60_000:
             self._recent.popleft()
-        if len(self._recent) >= PER_MINUTE:
+        if len(self._recent) >= self.per_minute:
             return 45009, "api freq out of limit"
         self._recent.append(now.mono)
         self.received.append(Received(now, content))
