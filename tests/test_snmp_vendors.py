@@ -18,15 +18,17 @@ HUAWEI = "1.3.6.1.4.1.2011.5.25"
 HIK, DAHUA = "1.3.6.1.4.1.50001.1.241.1", "1.3.6.1.4.1.1004849.2"
 D_LINK = "1.3.6.1.4.1.171.12"
 CISCO = "1.3.6.1.4.1.9"
+HPE = "1.3.6.1.4.1.11.2.14.11.5.1"
+ARUBA = "1.3.6.1.4.1.47196.4.1.1.3.11"
+MIKROTIK = "1.3.6.1.4.1.14988.1.1.3"
 NAMES = "1.3.6.1.2.1.47.1.1.1.1.7"
 
 
 def walk(object_id: str, values: dict[str, int | str]) -> Walk:
-    """Integers and texts; sysObjectID and sysUpTime are added."""
-    out = {
-        ber.oid("1.3.6.1.2.1.1.2.0"): encode_value(ber.OID, object_id, False),
-        ber.oid("1.3.6.1.2.1.1.3.0"): encode_unsigned(ber.TIME_TICKS, 10_000_000),
-    }
+    """Integers and texts; sysUpTime is added, and sysObjectID if there is one."""
+    out = {ber.oid("1.3.6.1.2.1.1.3.0"): encode_unsigned(ber.TIME_TICKS, 10_000_000)}
+    if object_id:
+        out[ber.oid("1.3.6.1.2.1.1.2.0")] = encode_value(ber.OID, object_id, False)
     for name, value in values.items():
         text = isinstance(value, str)
         out[ber.oid(name)] = (
@@ -178,7 +180,7 @@ VENDORS = {
             "mem.used_percent": [40.0],
             "recorder_disk.ok": [True, False],
             "recorder_disk.used_percent": [75.0],
-            "recorder_disk.total_bytes": [4e9, 0.0],
+            "recorder_disk.total_bytes": [4_000 * 1048576.0, 0.0],
         },
     ),
     "dahua": (
@@ -202,6 +204,163 @@ VENDORS = {
             "recorder_disk.used_percent": [97.0, 0.0],
             "recorder_channel.online": [True, False],
         },
+    ),
+    "a hikvision camera that does not say what it is, without a card": (
+        "",
+        {
+            "1.3.6.1.4.1.39165.1.7.0": "15 PERCENT",
+            "1.3.6.1.4.1.39165.1.8.0": "0.0 GB",
+            "1.3.6.1.4.1.39165.1.9.0": "0 PERCENT",
+            "1.3.6.1.4.1.39165.1.11.0": "83 PERCENT",
+        },
+        {"cpu.used_percent": [15.0], "mem.used_percent": [83.0]},
+    ),
+    "a hikvision recorder whose disks have two numbers": (
+        "1.3.6.1.4.1.50001",
+        {"1.3.6.1.4.1.50001.1.221.0": 5, f"{HIK}.4.1.0": 2_715_648, f"{HIK}.5.1.0": 3_815_447},
+        {
+            "mem.used_percent": [5.0],
+            "recorder_disk.used_percent": [pytest.approx(28.8, abs=0.1)],
+            "recorder_disk.total_bytes": [pytest.approx(4e12, rel=0.001)],
+        },
+    ),
+    "a dahua network recorder": (
+        "1.3.6.1.4.1.1004849.3.2.10",
+        {
+            f"{DAHUA}.1.3.0": 6,
+            f"{DAHUA}.4.1.1.4.1": "sda",
+            f"{DAHUA}.4.1.1.5.1": "RaidSub",
+            f"{DAHUA}.4.1.1.6.1": 2_861_588,
+            f"{DAHUA}.4.1.1.7.1": 3_815_447,
+            f"{DAHUA}.10.2.2.1.3.1": "Connected",
+            f"{DAHUA}.10.2.2.1.4.1": "东门",
+            f"{DAHUA}.10.2.2.1.3.2": "Unconnect",
+            f"{DAHUA}.10.2.2.1.4.2": "西门",
+            f"{DAHUA}.10.2.2.1.3.3": "Empty",
+            f"{DAHUA}.10.1.1.1.2.1": 1,
+            f"{DAHUA}.10.1.1.1.2.3": 0,
+        },
+        {
+            "cpu.used_percent": [6.0],
+            "recorder_disk.ok": [True],
+            "recorder_disk.used_percent": [pytest.approx(75.0, abs=0.01)],
+            "recorder_disk.total_bytes": [pytest.approx(4e12, rel=0.001)],
+            "recorder_channel.online": [True, False],
+        },
+    ),
+    "a synology that says that it is Linux": (
+        "1.3.6.1.4.1.8072.3.2.10",
+        {
+            "1.3.6.1.4.1.6574.1.2.0": 41,
+            "1.3.6.1.4.1.6574.1.3.0": 1,
+            "1.3.6.1.4.1.6574.1.4.1.0": 2,
+            "1.3.6.1.4.1.6574.2.1.1.2.0": "Disk 1",
+            "1.3.6.1.4.1.6574.2.1.1.5.0": 1,
+            "1.3.6.1.4.1.6574.2.1.1.6.0": 35,
+            "1.3.6.1.4.1.6574.2.1.1.2.1": "Disk 2",
+            "1.3.6.1.4.1.6574.2.1.1.5.1": 5,
+            "1.3.6.1.4.1.6574.2.1.1.6.1": 0,
+            "1.3.6.1.4.1.6574.3.1.1.2.0": "Volume 1",
+            "1.3.6.1.4.1.6574.3.1.1.3.0": 11,
+        },
+        {
+            "temperature.celsius": [41.0],
+            "psu.ok": [True],
+            "fan.ok": [False],
+            "recorder_disk.ok": [True, False],
+            "recorder_disk.celsius": [35.0],
+            "raid.ok": [False],
+        },
+    ),
+    "an hpe procurve": (
+        "1.3.6.1.4.1.11.2.3.7.11.181.3",
+        {
+            f"{HPE}.9.6.1.0": 14,
+            f"{HPE}.1.2.1.1.1.5.1": 400,
+            f"{HPE}.1.2.1.1.1.6.1": 100,
+            f"{HPE}.54.2.1.1.4.1": 5,
+            f"{HPE}.54.2.1.1.4.2": 0,
+            f"{HPE}.54.2.1.1.4.3": 1,
+            f"{HPE}.55.1.1.1.2.1": 3,
+            f"{HPE}.55.1.1.1.2.2": 1,
+            f"{HPE}.55.1.1.1.4.1": 38,
+        },
+        {
+            "cpu.used_percent": [14.0],
+            "mem.used_percent": [75.0],
+            "fan.ok": [True, False],
+            "psu.ok": [True],
+            "temperature.celsius": [38.0],
+        },
+    ),
+    "an aruba cx": (
+        "1.3.6.1.4.1.47196.4.1.1.1.50",
+        {
+            f"{ARUBA}.3.1.1.7.1.1.1": 43_500,
+            f"{ARUBA}.5.1.1.10.1.1": 4,
+            f"{ARUBA}.5.1.1.10.1.2": 2,
+            f"{ARUBA}.2.1.1.11.1.1": 3,
+            f"{ARUBA}.2.1.1.11.1.2": 2,
+            "1.3.6.1.2.1.25.3.3.1.2.1": 8,
+        },
+        {"temperature.celsius": [43.5], "fan.ok": [True], "psu.ok": [False], "cpu.used_percent": [8.0]},
+    ),
+    "a mikrotik": (
+        "1.3.6.1.4.1.14988.1",
+        {
+            f"{MIKROTIK}.100.1.2.14": "cpu-temperature",
+            f"{MIKROTIK}.100.1.3.14": 52,
+            f"{MIKROTIK}.100.1.4.14": 1,
+            f"{MIKROTIK}.100.1.3.13": 240,
+            f"{MIKROTIK}.100.1.4.13": 3,
+            f"{MIKROTIK}.10.0": 520,
+        },
+        {"temperature.celsius": [52.0]},
+    ),
+    "an old mikrotik": ("1.3.6.1.4.1.14988.1", {f"{MIKROTIK}.10.0": 395}, {"temperature.celsius": [39.5]}),
+    "a nexus": (
+        "1.3.6.1.4.1.9.12.3.1.3.1812",
+        {
+            f"{CISCO}.9.305.1.1.1.0": 17,
+            f"{CISCO}.9.305.1.1.2.0": 44,
+            f"{CISCO}.9.117.1.4.1.1.1.534": 2,
+            f"{CISCO}.9.117.1.4.1.1.1.535": 3,
+            f"{CISCO}.9.117.1.1.2.1.2.470": 2,
+            f"{CISCO}.9.117.1.1.2.1.2.471": 8,
+            f"{CISCO}.9.117.1.1.2.1.2.22": 2,
+            f"{NAMES[:-1]}5.470": 6,
+            f"{NAMES[:-1]}5.471": 6,
+            f"{NAMES[:-1]}5.22": 9,
+        },
+        {
+            "cpu.used_percent": [17.0],
+            "mem.used_percent": [44.0],
+            "fan.ok": [True, False],
+            "psu.ok": [True, False],
+        },
+    ),
+    "a ruijie of the newer kind": (
+        "1.3.6.1.4.1.4881.1.1.10.1.250",
+        {
+            f"{RUIJIE}.36.1.2.1.5.1": 23,
+            f"{RUIJIE}.1.1.23.1.3.1": 0,
+            f"{RUIJIE}.1.1.44.1.5.1.1": 47,
+            f"{RUIJIE}.1.1.43.1.4.1.1": 4,
+            f"{RUIJIE}.1.1.43.1.4.1.2": 5,
+            f"{RUIJIE}.1.1.41.1.3.1.1": 4,
+            f"{RUIJIE}.1.1.41.1.3.1.2": 1,
+        },
+        {
+            "cpu.used_percent": [23.0],
+            "temperature.celsius": [47.0],
+            "fan.ok": [True, False],
+            "psu.ok": [True],
+        },
+    ),
+    "an h3c without states of its parts": (
+        "1.3.6.1.4.1.25506.1.1106",
+        {"1.3.6.1.4.1.25506.8.35.9.1.1.1.2.1": 2, "1.3.6.1.4.1.25506.8.35.9.1.2.1.2.1": 1},
+        {"fan.ok": [False], "psu.ok": [True]},
     ),
     "a recorder that only says that it is Linux": (
         "1.3.6.1.4.1.8072.3.2.10",
@@ -271,6 +430,24 @@ def test_a_vendors_device_yields_what_its_mib_says(shipped: Profiles, vendor: st
     assert {metric: got.get(metric) for metric in expected} == expected
     assert {metric.partition(".")[0] for metric in got} == {metric.partition(".")[0] for metric in expected}
     assert len({(r.metric, r.tags) for r in found.readings}) == len(found.readings)  # none twice
+
+
+def test_what_a_maker_gives_for_none_is_no_reading(shipped: Profiles) -> None:
+    """-1 minutes left would be a critical alert, 255 °C a fire."""
+    ups = "1.3.6.1.2.1.33.1"
+    values: dict[str, int | str] = {
+        f"{ups}.4.1.0": 3,
+        f"{ups}.2.3.0": -1,
+        f"{ups}.2.4.0": 65_535,
+        f"{ups}.2.7.0": -128,
+    }
+    found = Device(walk("1.3.6.1.2.1.33", values), shipped).poll()
+    assert [r.metric for r in found.readings if r.metric.startswith("ups.")] == ["ups.on_battery"]
+    board = f"{HUAWEI}.31.1.1.1.1"
+    values = {f"{board}.5.9": 255, f"{board}.7.9": 31, f"{board}.11.9": 2_147_483_646}
+    found = Device(walk("1.3.6.1.4.1.2011.2.239.1", values), shipped).poll()
+    told = {r.metric for r in found.readings if not r.metric.startswith("snmp.")}
+    assert told == {"board.memory_used_percent"}
 
 
 def test_a_fallback_is_asked_for_only_while_it_is_needed(shipped: Profiles) -> None:

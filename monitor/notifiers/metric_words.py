@@ -33,7 +33,8 @@ METRICS = {
     "recorder_disk.used_percent": N_("disk in use"),
     "ups.minutes_left": N_("battery time left"),
     "ups.load_percent": N_("UPS load"),
-    "ups.battery_percent": N_("battery charge"),
+    "ups_line.load_percent": N_("UPS load"),
+    "ups.charge_percent": N_("battery charge"),
     "x509_cert.expiry": N_("time until the certificate expires"),
 }
 
@@ -51,6 +52,7 @@ STATES = {
     "snmp.restarted": State(N_("has restarted"), N_("runs on after its restart")),
     "fan.ok": State(N_("fan failed"), N_("fan works again")),
     "psu.ok": State(N_("power supply unit failed"), N_("power supply unit works again")),
+    "raid.ok": State(N_("disk array degraded"), N_("disk array is whole again")),
     "recorder_disk.ok": State(N_("recorder disk failed"), N_("recorder disk works again")),
     "recorder_channel.online": State(N_("recorder has lost the channel"), N_("channel is back")),
     "ups.on_battery": State(N_("no mains power, runs on battery"), N_("mains power is back")),

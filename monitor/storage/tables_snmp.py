@@ -64,7 +64,10 @@ NETWORK = (
         "cpu",
         "Processors, all cores of a unit together (Telegraf `cpu` in spirit).",
         _DEVICE,
-        (Tag("unit", "number of the unit"),),
+        (
+            Tag("unit", "number of the unit"),
+            Tag("name", "name, as the device has it"),
+        ),
         (f("used_percent", "%", "used", 4),),
     ),
     Measurement(
@@ -167,7 +170,10 @@ NETWORK = (
             Tag("storage", "index of the storage"),
             Tag("unit", "number of the unit"),
         ),
-        (f("used_percent", "%", "used", 4),),
+        (
+            f("used_percent", "%", "used", 4),
+            f("used_with_caches_percent", "%", "used, caches included, where it cannot be told without", 4),
+        ),
     ),
     Measurement(
         "pdu",
@@ -232,10 +238,23 @@ NETWORK = (
         (b("ok", "ok"),),
     ),
     Measurement(
+        "raid",
+        "Arrays of disks.",
+        _DEVICE,
+        (
+            Tag("array", "number of the array"),
+            Tag("name", "name, as the device has it"),
+        ),
+        (b("ok", "ok: not degraded, not crashed"),),
+    ),
+    Measurement(
         "recorder_channel",
         "Channels of recorders.",
         _DEVICE,
-        (Tag("channel", "number of the channel"),),
+        (
+            Tag("channel", "number of the channel"),
+            Tag("name", "name, as the device has it"),
+        ),
         (b("online", "online"),),
     ),
     Measurement(
@@ -248,6 +267,7 @@ NETWORK = (
         ),
         (
             b("ok", "ok"),
+            f("celsius", "°C", "temperature of the disk", 4),
             f("total_bytes", "B", "total bytes", 0),
             f("used_percent", "%", "used", 4),
         ),
@@ -278,6 +298,7 @@ NETWORK = (
         (
             Tag("sensor", "number of the sensor"),
             Tag("name", "name, as the device has it"),
+            Tag("slot", "slot of the chassis"),
         ),
         (f("celsius", "°C", "celsius", 4),),
     ),

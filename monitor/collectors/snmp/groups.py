@@ -13,7 +13,7 @@ from monitor.collectors.snmp.ber import Value
 from monitor.collectors.snmp.profiles import FieldSection, GroupSection, TableSection
 from monitor.collectors.snmp.rates import row_rates
 from monitor.collectors.snmp.talk import Column
-from monitor.collectors.snmp.values import FieldValue, convert_all, words
+from monitor.collectors.snmp.values import FieldValue, convert_all, plausible, words
 from monitor.model import Reading, Tags
 
 _NO_COUNT = (1 << 64) - 1
@@ -37,6 +37,8 @@ class Group:
     """The objects or columns that this device has, of those that the section names; found by ``learn``."""
     rows: tuple[bytes, ...] = ()
     tags: dict[bytes, Tags] = field(default_factory=dict)
+    yields: bool = False
+    """Something came out at the last poll, or will once there are two counts to take a rate from."""
     due_at: int = 0
     """Monotonic ms; before it the group is left out."""
     read_at: int | None = None
@@ -85,6 +87,7 @@ class Group:
         """Readings of this poll, and whether rows appeared whose tags are not known yet."""
         by_oid = {column.prefix: column for column in columns}
         held = [column for column in columns if column.indexes]
+        self.yields = False
         if not held:
             return [], False
         rows = held[0].indexes
@@ -102,7 +105,9 @@ class Group:
                 done[part.name] = convert_all(part, values[part.name])
             else:
                 done[part.name] = _worked_out(part, done, len(rows))
-        return self._readings(rows, done)
+        readings, strangers = self._readings(rows, done)
+        self.yields = bool(readings) or (bool(rows) and any(part.rate for part in self.section.fields))
+        return readings, strangers
 
     def _kept_rows(
         self, rows: list[bytes], values: dict[str, list[Value]]
@@ -246,7 +251,7 @@ def _worked_out(
         names = tuple(expression.names)
         for at, operands in enumerate(zip(*[done[name] for name in names], strict=True)):
             if out[at] is None and None not in operands:
-                out[at] = expression(dict(zip(names, operands, strict=True)))
+                out[at] = plausible(part, expression(dict(zip(names, operands, strict=True))))
     return out
 
 

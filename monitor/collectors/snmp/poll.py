@@ -132,7 +132,7 @@ def _yielded(group: Group, groups: list[Group]) -> bool:
     """Does one before ``group`` yield its measurement already?"""
     measurement = group.section.measurement
     before = groups[: next(at for at, other in enumerate(groups) if other is group)]
-    return any(other.section.measurement == measurement and other.oids for other in before)
+    return any(other.section.measurement == measurement and other.yields for other in before)
 
 
 def _walk(group: Group, limits: Limits, learning: bool) -> Talk[list[Column]]:

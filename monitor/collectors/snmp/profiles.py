@@ -73,6 +73,8 @@ class FieldSection(Section):
     """For type "boolean": the numbers or words that mean true."""
     missing: tuple[int, ...] = ()
     """Numbers by which the device says that it has no value."""
+    range: tuple[float, float] | None = None
+    """The least and the greatest value, in ``unit``, that can be true; what lies outside is no value."""
     hidden: bool = False
     """Read for ``expr`` or ``where`` only, not written."""
 
@@ -88,6 +90,10 @@ class FieldSection(Section):
             raise ValueError(f'field "{self.name}": enum goes with type = "string"')
         if bool(self.true) != (self.type == "boolean"):
             raise ValueError(f'field "{self.name}": type = "boolean" and true = [...] go together')
+        if self.range is not None and (
+            self.type not in ("integer", "float") or self.range[0] >= self.range[1]
+        ):
+            raise ValueError(f'field "{self.name}": range is the least and the greatest number')
         if self.scale != 1.0 and self.type != "float":
             raise ValueError(f'field "{self.name}": scale goes with type = "float"')
         _ = self.expressions

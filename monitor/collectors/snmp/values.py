@@ -71,4 +71,12 @@ def convert(field: FieldSection, value: Value) -> FieldValue | None:
 
 
 def convert_all(field: FieldSection, values: list[Value]) -> list[FieldValue | None]:
-    return [convert(field, value) for value in values]
+    converted = [convert(field, value) for value in values]
+    return converted if field.range is None else [plausible(field, value) for value in converted]
+
+
+def plausible(field: FieldSection, value: FieldValue | None) -> FieldValue | None:
+    """Makers have numbers of their own for "none" (-1, 65535, 2147483647); nobody knows them all."""
+    if field.range is None or not isinstance(value, int | float):
+        return value
+    return value if field.range[0] <= value <= field.range[1] else None
