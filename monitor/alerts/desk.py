@@ -124,7 +124,8 @@ class Desk:
             if not signal.firing:
                 self._aside.pop(fingerprint, None)
                 if id_ is not None:
-                    self.incidents[id_].alerts[fingerprint].rate = signal.rate
+                    ended = self.incidents[id_].alerts[fingerprint]
+                    ended.rate, ended.excused = signal.rate, signal.excused
                     if not signal.final and self._restless.holds_end(fingerprint, now):
                         self._comes_and_goes(self.incidents[id_], now)
                         continue
@@ -263,7 +264,7 @@ class Desk:
     def _update(self, incident: Incident, fingerprint: Fingerprint, signal: Signal, now: Instant) -> None:
         alert = incident.alerts[fingerprint]
         grown = not set(signal.offline) <= alert.offline_set
-        alert.rate, alert.offline = signal.rate, signal.offline
+        alert.rate, alert.offline, alert.excused = signal.rate, signal.offline, ()
         alert.offline_set = frozenset(signal.offline)
         if grown:
             self.teller.changed(incident, now)
@@ -311,8 +312,11 @@ class Desk:
                 alert.rate = self.rate_now(alert.fingerprint) or alert.rate
         self._index.remove(incident)
         self._save(incident)
+        excuses = () if incident.closed_by else self.teller.excuses_of(incident, now)
+        if excuses and not why:
+            why = "excused: " + ", ".join(f"exclusion {e.exclusion} ({e.cause})" for e in excuses)
         self._event(incident.id, now, "resolved", text="told by digest" if by_digest else why)
-        self.teller.tell_end(incident, now, by_digest=by_digest)
+        self.teller.tell_end(incident, now, by_digest=by_digest, excuses=excuses)
         self._out.resolved.append(incident)
 
     # ---------------------------------------------------------------- people

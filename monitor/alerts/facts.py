@@ -10,7 +10,7 @@ from monitor.alerts.incident import Alert, Incident
 from monitor.ladder import DeviceFault
 from monitor.model import Device, DeviceId, Severity, State, WallMs
 from monitor.notifiers.attachment import Attachment
-from monitor.notifiers.notice import AlsoLine, DeviceLine, Notice, NoticeKind, RateLine
+from monitor.notifiers.notice import AlsoLine, DeviceLine, ExcuseLine, Notice, NoticeKind, RateLine
 from monitor.rules.online_rate import is_breached
 
 WORST = 10
@@ -152,6 +152,7 @@ def notice_of(
     detail: str = "",
     clock: ClockReading | None = None,
     pause: PauseLine | None = None,
+    excuses: tuple[ExcuseLine, ...] = (),
 ) -> Notice:
     lead = incident.lead()
     alerts = incident.alerts.values() if kind is NoticeKind.RESOLVED else incident.open_alerts()
@@ -190,6 +191,8 @@ def notice_of(
         also=tuple(AlsoLine(a.subject, a.evidence) for a in alerts if a.evidence and a is not lead)[:ALSO],
         attachments=_attachments(alerts) if kind is NoticeKind.OPENED else (),
         remedy=incident.remedy if kind is NoticeKind.RESOLVED else "",
+        excuses=excuses,
+        excused=len({id_ for a in alerts for id_ in a.excused}) if excuses else 0,
     )
 
 

@@ -34,6 +34,8 @@ class Alert:
     device: DeviceId | None = None
     rate: Rate | None = None
     offline: tuple[DeviceId, ...] = ()
+    excused: tuple[DeviceId, ...] = ()
+    """Its end came by an exclusion of these, which are off line still (``Signal.excused``)."""
     detail: str = ""
     until: WallMs | None = None
     unreported: bool = False
@@ -57,7 +59,7 @@ class Alert:
             signal.device,
             signal.rate,
             signal.offline,
-            signal.detail,
+            detail=signal.detail,
             offline_set=frozenset(signal.offline),
             attachments=signal.attachments,
             evidence=signal.evidence,

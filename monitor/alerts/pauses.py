@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from monitor.alerts.facts import FleetView
 from monitor.alerts.incident import Alert, Incident
-from monitor.books.exclusion import Exclusion, group_places, places_of
+from monitor.books.exclusion import Exclusion, Place, group_places, places_of
 from monitor.books.pause import FOREVER, Trouble, pauses
 from monitor.books.records import Span
-from monitor.model import WallMs
+from monitor.model import DeviceId, WallMs
 
 
 class Pause(NamedTuple):
@@ -41,17 +41,25 @@ class Pauses:
             for p in pauses(troubles, touching)
         ]
 
+    def excusing(self, devices: Iterable[DeviceId], at: WallMs) -> list[Exclusion]:
+        """The exclusions in force that cover any of these devices."""
+        places: set[Place] = set()
+        for id_ in devices:
+            places.update(self._places_of(id_))
+        return [e for e in self._known if e.span.since <= at // 1000 < e.span.until and e.place in places]
+
+    def _places_of(self, id_: DeviceId) -> tuple[Place, ...]:
+        device = self._fleet.device(id_)
+        if device is None:
+            return places_of(id_, "", "", "")
+        return places_of(device.id, device.site, device.area, device.feeder)
+
     def _trouble(self, alert: Alert) -> Trouble:
         until = FOREVER if alert.until is None else alert.until // 1000
         span = Span(alert.since // 1000, until)
         if alert.device is None:
             return Trouble(span, group_places(alert.fingerprint.key), of_device=False)
-        device = self._fleet.device(alert.device)
-        if device is None:
-            places = places_of(alert.device, "", "", "")
-        else:
-            places = places_of(device.id, device.site, device.area, device.feeder)
-        return Trouble(span, frozenset(places), of_device=True)
+        return Trouble(span, frozenset(self._places_of(alert.device)), of_device=True)
 
     def replace(self, exclusions: Iterable[Exclusion]) -> bool:
         """Whether anything changed."""

@@ -20,9 +20,11 @@ from monitor.alerts.policy import Policy
 from monitor.alerts.service import ClockName
 from monitor.alerts.suppress import Gate
 from monitor.model import DeviceId, IncidentId, Instant, MonoMs, WallMs
-from monitor.notifiers.notice import Notice, NoticeKind, OutboxEntry
+from monitor.notifiers.notice import ExcuseLine, Notice, NoticeKind, OutboxEntry
 from monitor.storage.ledger.records import IncidentEvent, MessageQueued, Told
 
+EXCUSES = 3
+"""Exclusions that the end of a breach names."""
 _LOOK_AGAIN_MS = 1000
 """How soon an incident that is held back is looked at again."""
 
@@ -200,6 +202,7 @@ class Teller:
         storm: bool = False,
         detail: str = "",
         clock: Reading | None = None,
+        excuses: tuple[ExcuseLine, ...] = (),
     ) -> None:
         channels = list(channels)
         if storm:
@@ -208,7 +211,7 @@ class Teller:
         if not channels:
             return
         pause = self._pause(incident, now.wall) if kind is not NoticeKind.RESOLVED else None
-        notice = notice_of(incident, kind, offline, self._fleet, now.wall, detail, clock, pause)
+        notice = notice_of(incident, kind, offline, self._fleet, now.wall, detail, clock, pause, excuses)
         for channel in channels:
             incident.told[channel] += 1
             incident.digested.discard(channel)
@@ -220,12 +223,25 @@ class Teller:
         open_now = [p for p in self.pauses.of(incident) if p.begins <= at < p.ends]
         return max(open_now, key=lambda p: p.ends, default=None)
 
-    def tell_end(self, incident: Incident, now: Instant, *, by_digest: bool = False) -> None:
+    def excuses_of(self, incident: Incident, now: Instant) -> tuple[ExcuseLine, ...]:
+        """The exclusions that ended its breaches, in place of devices that came back."""
+        excused = dict.fromkeys(id_ for alert in incident.alerts.values() for id_ in alert.excused)
+        found = self.pauses.excusing(excused, now.wall) if excused else []
+        return tuple(ExcuseLine(e.id, e.cause.value) for e in found[:EXCUSES])
+
+    def tell_end(
+        self,
+        incident: Incident,
+        now: Instant,
+        *,
+        by_digest: bool = False,
+        excuses: tuple[ExcuseLine, ...] = (),
+    ) -> None:
         """Whoever was told hears the end; with ``by_digest`` a digest has told those who knew it from one."""
         told = {channel for channel, count in incident.told.items() if count > 0}
         if by_digest:
             told -= incident.digested
-        self._say(incident, NoticeKind.RESOLVED, sorted(told), [], now)
+        self._say(incident, NoticeKind.RESOLVED, sorted(told), [], now, excuses=excuses)
 
     def announce(self, notice: Notice, receivers: Iterable[str], now: Instant) -> int:
         """Something that is no incident, such as a report; to how many channels it goes."""

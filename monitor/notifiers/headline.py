@@ -137,6 +137,8 @@ def status_word(words: Words, notice: Notice) -> str:
     severity = severity_word(words, notice.severity)
     match notice.kind:
         case NoticeKind.RESOLVED:
+            if notice.excuses:
+                return words.text("excused")
             return words.text("no longer reported") if notice.unreported else words.text("resolved")
         case NoticeKind.TEST:
             return words.text("test")
@@ -168,8 +170,12 @@ def headline(words: Words, notice: Notice) -> str:
         )
     if notice.restless and not over and notice.cause == "device_down" and notice.offline <= 1:
         return words.text("{subject} goes off line and comes back again and again", subject=subject)
+    if over and notice.excuses:
+        return words.text("{subject}: the breach is excused by an exclusion", subject=subject)
     if notice.cause == "online_rate" and len(notice.rates) == 1:
         rate = notice.rates[0]
+        if over and not rate.counted:
+            return words.text("{subject}: no device is counted any more", subject=subject)
         if over:
             return words.text("{subject}: online rate back at {rate}", subject=subject, rate=percent(rate))
         return words.text(

@@ -66,6 +66,14 @@ class AlsoLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ExcuseLine:
+    """An exclusion that ended a breach: its number, and its cause (``books.exclusion.Cause``)."""
+
+    exclusion: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     kind: NoticeKind
     severity: Severity
@@ -120,6 +128,10 @@ class Notice:
     """Files that go with it (see ``attachment``)."""
     remedy: str = ""
     """What cured it from afar, proven: ``reboot`` or ``poe_cycle``."""
+    excuses: tuple[ExcuseLine, ...] = ()
+    """The breach has ended by these exclusions, not because devices came back: ``excused`` of them are off
+    line still."""
+    excused: int = 0
 
     def to_json(self) -> str:
         return _JSON(self).model_dump_json(exclude_defaults=True)

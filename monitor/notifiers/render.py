@@ -124,6 +124,7 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
         yield w.text("The device answers, but has not reported this for a day: nobody has seen it mended")
     if remedy := _REMEDIES.get(notice.remedy):
         yield w.text(remedy)
+    yield from _excuses(w, notice)
     yield from _clock(w, notice, zone)
     yield from _devices(w, notice, form, zone)
     if notice.acked_by:
@@ -153,6 +154,20 @@ def _digest(w: Words, notice: Notice) -> Iterator[str]:
     if notice.subject:
         facts = (clean(notice.subject, NAME), clean(notice.place, _PLACE))
         yield w.text("Worst: {subject}", subject=" ".join(fact for fact in facts if fact))
+
+
+def _excuses(w: Words, notice: Notice) -> Iterator[str]:
+    """Which exclusions ended the breach; the devices themselves are no better for it."""
+    for excuse in notice.excuses:
+        known = _PAUSES.get(excuse.cause)
+        cause = w.text(known) if known else clean(excuse.cause, NAME)
+        yield w.text("Exclusion {number}: {cause}", number=excuse.exclusion, cause=cause)
+    if notice.excused:
+        yield w.many(
+            "Still off line, not counted: {n} device",
+            "Still off line, not counted: {n} devices",
+            notice.excused,
+        )
 
 
 def _clock(w: Words, notice: Notice, zone: tzinfo) -> Iterator[str]:
@@ -193,8 +208,9 @@ def _when(w: Words, notice: Notice, form: Form, zone: tzinfo) -> str:
 
 
 def _counts(w: Words, notice: Notice, form: Form) -> Iterator[str]:
-    if len(notice.rates) > 1 or (notice.rates and notice.cause != "online_rate"):
-        for rate in notice.rates[: _RATES[form]]:
+    rates = [rate for rate in notice.rates if rate.counted]
+    if len(rates) > 1 or (rates and notice.cause != "online_rate"):
+        for rate in rates[: _RATES[form]]:
             yield w.text(
                 "{scope}: online {rate} ({online}/{counted}), required {threshold}",
                 scope=clean(rate.scope, NAME) or w.text("Whole network"),
@@ -203,10 +219,10 @@ def _counts(w: Words, notice: Notice, form: Form) -> Iterator[str]:
                 counted=rate.counted,
                 threshold=limit(rate),
             )
-        if (more := len(notice.rates) - _RATES[form]) > 0:
+        if (more := len(rates) - _RATES[form]) > 0:
             yield w.many("and {n} more area", "and {n} more areas", more)
-    elif notice.rates:
-        rate = notice.rates[0]
+    elif rates:
+        rate = rates[0]
         yield w.text(
             "Online {online} of {counted}, offline {offline}",
             online=rate.online,
@@ -253,7 +269,8 @@ def _sms(w: Words, notice: Notice, zone: tzinfo) -> str:
     parts = [w.text("{status}: {headline}", status=status_word(w, notice), headline=headline(w, notice))]
     if notice.place and notice.place != notice.subject and notice.kind is not NoticeKind.DIGEST:
         parts.append(clean(notice.place, NAME))
-    if len(notice.rates) == 1:
+    parts.extend(_excuses(w, notice))
+    if len(notice.rates) == 1 and notice.rates[0].counted and not notice.excuses:
         rate = notice.rates[0]
         parts.append(
             w.text("{offline} of {counted} offline", offline=rate.counted - rate.online, counted=rate.counted)

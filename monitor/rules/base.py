@@ -84,6 +84,9 @@ class Signal:
     """An end without evidence: the device answers, but no longer reports what the alert was about."""
     offline: tuple[DeviceId, ...] = ()
     """The group's devices off line when the signal was made."""
+    excused: tuple[DeviceId, ...] = ()
+    """At the end of a breach: the devices that are off line still, and left out by an exclusion; without it
+    the breach would go on."""
     detail: str = ""
     attachments: tuple[Attachment, ...] = ()
     """Files that go with the first message, such as a picture of the curve."""

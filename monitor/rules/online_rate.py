@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from monitor.model import Device, DeviceId, Instant, Reading, Standing, Tags, WallMs
+from monitor.model import Device, DeviceId, Instant, Reading, Standing, State, Tags, WallMs
 from monitor.rules.base import Fleet, Rate, RuleSettings, Signal
 from monitor.rules.hold import Holds, Step
 from monitor.select import DeviceSelector, labels_of
@@ -56,24 +56,35 @@ class OnlineRateSettings(RuleSettings):
 
 
 class _Group:
-    __slots__ = ("key", "offline", "online", "pending")
+    __slots__ = ("excused", "key", "offline", "online", "pending", "spared")
 
     def __init__(self, key: Tags) -> None:
         self.key = key
         self.online = 0
         self.pending = 0
         self.offline: dict[DeviceId, None] = {}
+        self.excused: dict[DeviceId, None] = {}
+        """Off line under an exclusion; ``spared`` counts those that are on line under one."""
+        self.spared = 0
 
-    def add(self, device: DeviceId, standing: Standing, sign: int) -> None:
+    def add(self, device: DeviceId, standing: Standing, state: State, sign: int) -> None:
         if standing is Standing.ONLINE:
             self.online += sign
         elif standing is Standing.PENDING:
             self.pending += sign
         elif standing is Standing.OFFLINE:
-            if sign > 0:
-                self.offline[device] = None
-            else:
-                self.offline.pop(device, None)
+            _mark(self.offline, device, sign)
+        elif standing is Standing.EXCLUDED and state is State.UP:
+            self.spared += sign
+        elif standing is Standing.EXCLUDED and state.offline:
+            _mark(self.excused, device, sign)
+
+
+def _mark(marked: dict[DeviceId, None], device: DeviceId, sign: int) -> None:
+    if sign > 0:
+        marked[device] = None
+    else:
+        marked.pop(device, None)
 
 
 class OnlineRateRule:
@@ -99,7 +110,7 @@ class OnlineRateRule:
             if group is None:
                 group = self._groups[key] = _Group(key)
             self._group_of[device.id] = group
-            group.add(device.id, fleet.standing(device.id), +1)
+            group.add(device.id, fleet.standing(device.id), fleet.state(device.id)[0], +1)
         self._review = True
         for key in self._holds.held():
             if key not in self._groups:
@@ -119,8 +130,8 @@ class OnlineRateRule:
         for transition in changes.transitions:
             group = self._group_of.get(transition.device)
             if group is not None:
-                group.add(transition.device, transition.standing_before, -1)
-                group.add(transition.device, transition.standing, +1)
+                group.add(transition.device, transition.standing_before, transition.before, -1)
+                group.add(transition.device, transition.standing, transition.after, +1)
                 touched[group.key] = max(touched.get(group.key, transition.at), transition.at)
         for key, at in touched.items():
             yield from self._evaluate(self._groups[key], at, now)
@@ -183,7 +194,14 @@ class OnlineRateRule:
             subject=" / ".join(value for _, value in group.key),
             rate=self._rate(group),
             offline=tuple(group.offline),
+            excused=() if firing else self._excused(group),
         )
+
+    def _excused(self, group: _Group) -> tuple[DeviceId, ...]:
+        """The devices but for whose exclusion the rate would be too low."""
+        online = group.online + group.spared
+        counted = online + len(group.offline) + len(group.excused)
+        return () if online * 10000 >= self._threshold_bp * counted else tuple(group.excused)
 
 
 def holds_without(rate: Rate, offline: Iterable[DeviceId], explained: Set[DeviceId]) -> bool:
