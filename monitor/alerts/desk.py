@@ -281,6 +281,8 @@ class Desk:
         if not incident.open:
             self._closing[incident.id] = why
             self._close(now)
+        elif alert.rate is not None:
+            self._touched.setdefault(incident.id, False)  # it may have given the incident its name
 
     def _close(self, now: Instant) -> None:
         """Resolve what is over. A switch that is back is not the end while the cameras behind it are still to
@@ -304,10 +306,13 @@ class Desk:
         by_digest: bool = False,
     ) -> None:
         incident.resolved = now.wall if at is None else at
-        if not incident.open and any(a.cause == "power_cut" for a in incident.alerts.values()):
+        alerts = incident.alerts.values()
+        if not incident.open and (
+            any(a.cause == "power_cut" for a in alerts) or all(a.rate is not None for a in alerts)
+        ):
             # Whatever fell later: people know it by this name.
             incident.cause, incident.subject, incident.place = title_of(incident, self.fleet)
-        for alert in incident.alerts.values():
+        for alert in alerts:
             if alert.rate is not None:
                 alert.rate = self.rate_now(alert.fingerprint) or alert.rate
         self._index.remove(incident)

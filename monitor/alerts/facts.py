@@ -158,6 +158,7 @@ def notice_of(
     alerts = incident.alerts.values() if kind is NoticeKind.RESOLVED else incident.open_alerts()
     # A rate that has recovered may still be waited for: it could be below again in a minute.
     rates = [a for a in alerts if a.rate and (kind is NoticeKind.RESOLVED or is_breached(a.rate))]
+    rates.sort(key=lambda a: a is not lead)
     unreported = kind is NoticeKind.RESOLVED and lead.unreported and not incident.closed_by
     named = lead if unreported else incident
     faulty = [] if offline or kind is NoticeKind.RESOLVED else _faulty(alerts)

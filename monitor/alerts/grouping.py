@@ -1,7 +1,7 @@
 """Group: which open incident does a new alert belong to?
 
 One cause, one incident. A breach that would be none without the devices of one incident (those that fell,
-and those behind them) belongs to that incident; another alert of a device belongs to the device's incident;
+and those behind them, or those of a breach in a smaller group) belongs to that incident; another alert of a device belongs to the device's incident;
 a device that is part of a fresh breach belongs to the breach's; alerts that agree in the route's labels and
 begin close together are one case.
 """
@@ -89,6 +89,9 @@ class Index:
             for incident, alerts in wide:
                 if any(o.cause == "power_cut" and _is_victim(alert, o.offline_set) for o in alerts):
                     return incident
+            for incident, alerts in wide:
+                if any(_same_breach(alert, other, incident, now) for other in alerts):
+                    return incident
         elif alert.device is not None:
             if alert.device in self.by_device:
                 return self.incidents[self.by_device[alert.device]]
@@ -117,6 +120,16 @@ def _cause_of_breach(
     # Of several that would do, the newest: it is what tipped the scales.
     causes = (id_ for id_, devices in victims.items() if holds_without(rate, alert.offline, devices))
     return max(causes, default=None)
+
+
+def _same_breach(alert: Alert, other: Alert, incident: Incident, now: Instant) -> bool:
+    """An area, and the whole network, below their limits by the same devices. What somebody works on already
+    takes in nothing that is graver."""
+    if other.rate is None or (alert.severity > incident.severity and incident.is_acknowledged(now.wall)):
+        return False
+    if _is_victim(alert, other.offline_set):
+        return True
+    return incident.last_notice is None and _is_victim(other, alert.offline_set)
 
 
 def _is_young(incident: Incident, now: Instant) -> bool:

@@ -161,8 +161,9 @@ class Incident:
         return self.acked_at is not None and (self.ack_until is None or now < self.ack_until)
 
     def lead(self) -> Alert:
-        """The alert that names the incident: a power cut, else a device's before a rate's, the gravest, the
-        first. Once all have ended, one that was not seen to be mended comes before those that were."""
+        """The alert that names the incident: a power cut, else a device's before a rate's, the gravest, of
+        rates that of the smallest group, the first. Once all have ended, one that was not seen to be mended
+        comes before those that were."""
         alerts = (self.open or self.alerts).values()
         return min(
             alerts,
@@ -171,6 +172,7 @@ class Incident:
                 a.cause != "power_cut",
                 a.rate is not None,
                 -a.severity,
+                a.rate.counted if a.rate is not None else 0,
                 a.since,
             ),
         )

@@ -172,7 +172,7 @@ def headline(words: Words, notice: Notice) -> str:
         return words.text("{subject} goes off line and comes back again and again", subject=subject)
     if over and notice.excuses:
         return words.text("{subject}: the breach is excused by an exclusion", subject=subject)
-    if notice.cause == "online_rate" and len(notice.rates) == 1:
+    if notice.cause == "online_rate" and notice.rates and notice.rates[0].scope == notice.subject:
         rate = notice.rates[0]
         if over and not rate.counted:
             return words.text("{subject}: no device is counted any more", subject=subject)
