@@ -1,9 +1,9 @@
 """Group: which open incident does a new alert belong to?
 
 One cause, one incident. A breach that would be none without the devices of one incident (those that fell,
-and those behind them, or those of a breach in a smaller group) belongs to that incident; another alert of a device belongs to the device's incident;
-a device that is part of a fresh breach belongs to the breach's; alerts that agree in the route's labels and
-begin close together are one case.
+and those behind them, or those of a breach in a smaller group) belongs to that incident; another alert of a
+device belongs to the device's incident; a device that is part of a fresh breach belongs to the breach's;
+alerts that agree in the route's labels and begin close together are one case.
 """
 
 from __future__ import annotations
