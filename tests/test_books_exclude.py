@@ -92,7 +92,21 @@ def test_every_change_is_audited_with_who_when_before_and_after(config: Path) ->
     assert json.loads(changes[1]["after"])["span"] == [NOON, NOON + 600]
     assert json.loads(changes[1]["after"])["note"] == "停电通知 42 号"
     assert changes[2]["after"] == ""
-    assert "王主任 edited exclusion 1" in exclude(config, "list", "--history").output.replace("\n", " ")
+    told = exclude(config, "list", "--history").output.splitlines()
+    assert told[1].endswith("王主任 edited exclusion 1; to: 2026-07-01 12:30:00 → 2026-07-01 12:10:00")
+    assert (
+        "from: 2026-07-01 12:00:00; to: 2026-07-01 12:10:00; cause: power_cut; note: 停电通知 42 号"
+        in told[2]
+    )
+
+
+def test_in_a_list_no_time_is_cut_short_however_narrow_the_terminal(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    add(config, note="很长的说明" * 20)
+    listed = exclude(config, "list").output
+    assert "2026-07-01 12:00:00" in listed and "2026-07-01 12:30:00" in listed and "…" not in listed
 
 
 def test_third_party_damage_counts_once_the_customer_has_confirmed(config: Path) -> None:
@@ -260,3 +274,15 @@ def test_a_wrong_line_of_the_announcements_is_named(config: Path, text: str, wor
     found = exclude(config, "suggest", "--announcements", str(config.parent / "notices.csv"))
     assert found.exit_code == 1
     assert words in " ".join(found.output.split())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_announcements_are_read_as_excel_saves_them(config: Path, encoding: str) -> None:
+    notices = config.parent / "notices.csv"
+    text = "reach,name,from,to,cause,note\narea,城东,2026-06-20 08:00,2026-06-20 09:00,power_cut,供电局公告\n"
+    notices.write_bytes(text.encode(encoding))
+    span = ("--from", "2026-06-01", "--to", "2026-07-01")
+    found = exclude(config, "suggest", *span, "--announcements", str(notices))
+    assert "--note '供电局公告'" in found.output and "--area '城东'" in found.output
+    notices.write_bytes(b"reach,\xff\xff")
+    assert "neither UTF-8 nor GB18030" in exclude(config, "suggest", "--announcements", str(notices)).output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
@@ -93,15 +94,23 @@ def _covers(exclusion: Exclusion, draft: Draft) -> bool:
 
 
 def read_announcements(path: Path, zone: tzinfo) -> list[Draft]:
-    """A CSV file (UTF-8) with the headings of ``COLUMNS``; ``ValueError`` names the line that is wrong."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-        if missing:
-            raise ValueError(
-                f"{path}: the headings {', '.join(missing)} are missing; it has {', '.join(COLUMNS)}"
-            )
-        return [_announced(row, zone, f"{path}:{number}") for number, row in enumerate(rows, start=2)]
+    """A CSV file (UTF-8, or GB18030 as Excel writes it) with the headings of ``COLUMNS``; ``ValueError`` names
+    the line that is wrong."""
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = raw.decode("gb18030")
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}: neither UTF-8 nor GB18030: save it as CSV UTF-8") from None
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+    if missing:
+        raise ValueError(
+            f"{path}: the headings {', '.join(missing)} are missing; they are to be {', '.join(COLUMNS)}"
+        )
+    return [_announced(row, zone, f"{path}:{number}") for number, row in enumerate(rows, start=2)]
 
 
 def _announced(row: Mapping[str, str | None], zone: tzinfo, place: str) -> Draft:

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.books import exclude as books
-from monitor.books.exclude import Draft, ExclusionRefused
+from monitor.books.exclude import Audit, Draft, ExclusionRefused
 from monitor.books.exclusion import Cause, Exclusion, Reach
 from monitor.books.period import Period
 from monitor.books.read import read_exclusions, read_records
@@ -29,6 +29,7 @@ from monitor.cli.common import config_option, settings_of
 from monitor.clock import SystemClock
 from monitor.config import ConfigError, load
 
+_WIDTH = 130
 _CAUSES = click.Choice([cause.value for cause in Cause])
 _AUTHOR = click.option("--by", "author", default=getpass.getuser, help="Who answers for it; default: you.")
 
@@ -134,19 +135,14 @@ def list_(path: Path, history: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(o) for o in changes or exclusions], ensure_ascii=False, indent=2))
         return
-    console = Console()
     if history:
         for change in changes:
-            console.print(
-                Text(
-                    f"{_local(change.at, settings.zone)} {change.author} {change.action} exclusion"
-                    f" {change.exclusion}: {change.before} → {change.after}"
-                )
-            )
+            click.echo(_told(change, settings.zone))
     elif not exclusions:
         click.echo("no exclusions")
     else:
-        console.print(_table(exclusions, settings.zone))
+        # Whatever the terminal: a time that is cut short is a wrong one.
+        Console(width=max(Console().width, _WIDTH)).print(_table(exclusions, settings.zone))
 
 
 @exclude.command()
@@ -195,13 +191,47 @@ def _planned(path: Path, period: Period) -> list[Draft]:
     try:
         config = load(path)
     except ConfigError:
-        click.echo("the configuration is not sound: [[maintenance]] windows are left aside", err=True)
+        click.echo(
+            "the configuration is not sound (see camwatch check): [[maintenance]] windows are left aside",
+            err=True,
+        )
         return []
     return planned(config.policy.maintenance, config.inventory.devices.values(), period)
 
 
+def _told(change: Audit, zone: ZoneInfo) -> str:
+    """One line: who, when, and what was changed from what to what."""
+    before, after = (_plain(text, zone) for text in (change.before, change.after))
+    if before and after:
+        parts = [
+            f"{key}: {before[key] or '–'} → {after[key] or '–'}" for key in after if before[key] != after[key]
+        ]
+    else:
+        parts = [f"{key}: {value}" for key, value in (after or before).items() if value]
+    head = f"{_local(change.at, zone)} {change.author} {change.action} exclusion {change.exclusion}"
+    return f"{head}; {'; '.join(parts)}"
+
+
+def _plain(draft: str, zone: ZoneInfo) -> dict[str, str]:
+    """An exclusion as the audit keeps it, in the words of ``exclude add``."""
+    if not draft:
+        return {}
+    found = json.loads(draft)
+    since, until = found["span"]
+    return {
+        "scope": f"{found['reach']} {found['name']}".strip(),
+        "from": _local(since, zone),
+        "to": _local(until, zone),
+        "cause": found["cause"],
+        "note": found["note"],
+        "confirmed by": found["confirmed_by"],
+    }
+
+
 def _table(exclusions: list[Exclusion], zone: ZoneInfo) -> Table:
-    table = Table("no.", "scope", "from", "to", "cause", "author", "confirmed by", "note")
+    table = Table()
+    for title in ("no.", "scope", "from", "to", "cause", "author", "confirmed by", "note"):
+        table.add_column(title, overflow="fold", no_wrap=title in ("no.", "from", "to"))
     for e in exclusions:
         cause = e.cause.value if e.counts else f"{e.cause.value} (not confirmed)"
         table.add_row(
