@@ -94,8 +94,8 @@ def _covers(exclusion: Exclusion, draft: Draft) -> bool:
 
 
 def read_announcements(path: Path, zone: tzinfo) -> list[Draft]:
-    """A CSV file (UTF-8, or GB18030 as Excel writes it) with the headings of ``COLUMNS``; ``ValueError`` names
-    the line that is wrong."""
+    """A CSV file (UTF-8, or GB18030 as Excel saves it) with the headings of ``COLUMNS``; ``ValueError`` names the
+    line that is wrong."""
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
