@@ -51,7 +51,7 @@ def resume(db: sqlite3.Connection) -> Saved:
 
 
 _MEMBERSHIPS = (
-    "SELECT device, name, kind, address, site, area, key_site, vendor, model, feeder"
+    "SELECT device, name, kind, address, site, area, key_site, vendor, model, feeder, checks"
     " FROM membership WHERE until IS NULL"
 )
 

@@ -43,8 +43,8 @@ def town(path: Path | None = None) -> sqlite3.Connection:
     devices = [Device(DeviceId("sw"), "汇聚交换机", Kind.SWITCH, "10.0.0.1", "机房", "城东")] + [
         Device(
             DeviceId(f"cam-{n}"), HOSTILE if n == 3 else f"{n}号枪机", Kind.CAMERA, f"10.0.1.{n}",
-            f"站点{n % 4}", "城东" if n < 6 else "@城西", n % 4 == 1, vendor="海康威视", model="DS-2",
-            feeder="f1",
+            f"站点{n % 4}", "城东" if n < 6 else "@城西", n % 4 == 1, checks=("icmp", "onvif", "rtsp"),
+            vendor="海康威视", model="DS-2", feeder="f1",
         )
         for n in range(10)
     ]  # fmt: skip

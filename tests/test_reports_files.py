@@ -16,7 +16,7 @@ from monitor.books.period import Length
 from monitor.books.settings import ContractSettings, Terms
 from monitor.books.tally import Fraction, tallies, tally
 from monitor.cli import main
-from monitor.reports import fonts
+from monitor.reports import charts, fonts
 from monitor.reports.build import Order, make
 from monitor.reports.figures import read_figures
 from monitor.reports.fonts import NoFont, find_font
@@ -80,6 +80,27 @@ def test_the_statement_shows_both_rates_side_by_side_and_every_exclusion(tmp_pat
     assert "不达标" in text, "a key site was off line"
 
 
+def test_the_inspection_names_each_devices_checks_and_what_rules_found_of_it(tmp_path: Path) -> None:
+    (path,) = made(tmp_path, Format.HTML, ReportKind.INSPECTION)
+    rows = [[cell.text_content() for cell in row] for row in html.fromstring(path.read_text()).xpath("//tr")]
+    by_number = {row[2]: row for row in rows if len(row) == 10}
+    assert by_number["cam-2"][6] == "ICMP ONVIF RTSP" and by_number["sw"][6] == "ICMP"
+    assert "指标超限 1 次（disk 96% ＞ 95%）" in by_number["sw"][9]
+    assert "指标" not in by_number["cam-2"][9]
+
+
+def test_faults_are_counted_by_the_weekday_and_hour_they_began_in(tmp_path: Path) -> None:
+    (path,) = made(tmp_path, Format.XLSX, ReportKind.STATISTICS)
+    book = load_workbook(path)
+    hours = {row[0]: row[1:] for row in book["按小时统计"].iter_rows(values_only=True, min_row=2)}
+    # Fourteen times cam-0 at midnight, once the switch and nine cameras behind it at five.
+    assert len(hours) == 25 and hours["00:00 – 00:59"][:3] == (14, 14, 1)
+    assert hours["05:00 – 05:59"] == (10, 1, 10, 18_000)
+    assert sum(row[0] for name, row in hours.items() if name != "合计") == 24
+    days = {row[0]: row[1] for row in book["按星期统计"].iter_rows(values_only=True, min_row=2)}
+    assert days["周四"] == 10 + 2, "2026-06-11, and every other day from the 2nd"
+
+
 def test_every_text_is_there_in_chinese_and_in_english(tmp_path: Path) -> None:
     for kind in KINDS:
         (chinese,) = made(tmp_path / "zh", Format.HTML, kind)
@@ -89,6 +110,19 @@ def test_every_text_is_there_in_chinese_and_in_english(tmp_path: Path) -> None:
         assert all(re.search(r"[\u4e00-\u9fff]", text) for text in texts), texts
         heads = html.fromstring(english.read_text()).xpath("//h1 | //h2 | //th | //dt")
         assert not [h.text_content() for h in heads if re.search(r"[\u4e00-\u9fff]", h.text_content())]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("network unreachable", "network unreachable"),
+        ("what carries it was off line", "what carries it was off…"),
+        ("登录认证失败连接被拒绝", "登录认证失败连接被拒绝"),
+        ("登录认证失败连接被拒绝了吗", "登录认证失败连接被拒绝…"),
+    ],
+)
+def test_a_name_in_a_chart_gets_the_room_it_takes(name: str, shown: str) -> None:
+    assert charts._short(name, 24) == shown
 
 
 # -------------------------------------------------------------------- XLSX

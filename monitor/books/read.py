@@ -88,7 +88,7 @@ def _watched(db: sqlite3.Connection, bounds: Span) -> list[Span]:
 
 
 _STRETCHES = (
-    "SELECT device, since, until, name, kind, address, site, area, key_site, vendor, model, feeder"
+    "SELECT device, since, until, name, kind, address, site, area, key_site, vendor, model, feeder, checks"
     " FROM membership ORDER BY device, rowid"
 )
 
@@ -99,9 +99,8 @@ def _stretches(db: sqlite3.Connection, bounds: Span) -> dict[DeviceId, list[Stre
     found: dict[DeviceId, list[Stretch]] = {}
     taken: dict[DeviceId, int] = {}
     kinds = {kind.value: kind for kind in Kind}
-    for device, since, until, name, kind, address, site, area, key_site, vendor, model, feeder in db.execute(
-        _STRETCHES
-    ):
+    for row in db.execute(_STRETCHES):
+        device, since, until, name, kind, address, site, area, key_site, vendor, model, feeder, checks = row
         end = bounds.until if until is None else until // 1000
         span = clip(Span(max(since // 1000, taken.get(device, 0)), end), bounds)
         taken[device] = max(taken.get(device, 0), end)
@@ -119,6 +118,7 @@ def _stretches(db: sqlite3.Connection, bounds: Span) -> dict[DeviceId, list[Stre
                     vendor,
                     model,
                     feeder,
+                    checks,
                 )
             )
     return found

@@ -30,6 +30,8 @@ class Stretch:
     vendor: str
     model: str
     feeder: str
+    checks: str
+    """Their names with a space between; empty in the books of versions that did not keep them."""
 
 
 class StateRow(NamedTuple):

@@ -94,7 +94,7 @@ def _covers(exclusion: Exclusion, draft: Draft) -> bool:
 
 
 def read_announcements(path: Path, zone: tzinfo) -> list[Draft]:
-    """A CSV file (UTF-8, or GB18030 as Excel saves it) with the headings of ``COLUMNS``; ``ValueError`` names the
+    """A CSV file (UTF-8, or GB18030 as Excel saves it) headed as ``COLUMNS``; ``ValueError`` names the
     line that is wrong."""
     raw = path.read_bytes()
     try:

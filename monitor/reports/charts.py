@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unicodedata import east_asian_width
 
 from monitor.books.tally import Fraction
 from monitor.reports.drawing import Drawing, Label, Line, Rect
@@ -97,7 +98,7 @@ def pareto(names: Sequence[str], values: Sequence[int]) -> Drawing:
         middle = x + step / 2
         items.append(Rect(middle - wide / 2, top + height - tall, wide, tall, GOOD))
         items.append(Label(middle, top + height - tall - 4, f"{value:,}", "middle", 10))
-        items.append(Label(middle, top + height + 16, _short(name, int(step / 9)), "middle", 10))
+        items.append(Label(middle, top + height + 16, _short(name, int(step / 5.5)), "middle", 10))
         curve.append((middle, top + height * (1 - running / whole)))
     items += _joined(curve, LIMIT)
     for share in (0, 50, 100):
@@ -123,5 +124,12 @@ def _shade(value: int, most: int) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _short(name: str, longest: int = 16) -> str:
-    return name if len(name) <= longest else name[: max(1, longest - 1)] + "…"
+def _short(name: str, longest: int = 32) -> str:
+    """At most ``longest`` letters wide; a Chinese one takes the room of two."""
+    widths = [2 if east_asian_width(char) in "WF" else 1 for char in name]
+    if sum(widths) <= longest:
+        return name
+    kept = 1
+    while kept < len(name) and sum(widths[: kept + 1]) <= longest - 1:
+        kept += 1
+    return name[:kept] + "…"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from monitor.books.exclusion import places_of
 from monitor.books.moments import Moments, moments
 from monitor.books.noisy import NoisySeries, read_noisy
+from monitor.books.noted import Noted, read_noted
 from monitor.books.outages import Fault, PowerCut, Problem, faults_of, power_cuts, problems_of
 from monitor.books.period import Period, samples_of
 from monitor.books.read import Records, read_records, snapshot
@@ -49,6 +50,8 @@ class Figures:
     services: Sequence[Service]
     exceeded: Sequence[Exceeded]
     noisy: Sequence[NoisySeries]
+    noted: Mapping[DeviceId, Sequence[Noted]]
+    """What rules spoke of each device, besides its being off line."""
     foretold: Foretold
     """As it stood at the end of the period."""
 
@@ -108,6 +111,7 @@ def _read_figures(
         services = read_services(db, cut, records.exclusions)
         exceeded = read_exceeded(db, cut)
         noisy = read_noisy(db, cut)
+        noted = read_noted(db, cut)
         foretold = read_foretold(db, cut.until * 1000)
     if devices is not None:
         records, services = only(devices, records, services)
@@ -138,5 +142,6 @@ def _read_figures(
         services,
         exceeded,
         noisy,
+        noted,
         foretold,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from monitor.books.noted import Noted
 from monitor.books.outages import Fault, grouped
 from monitor.books.records import StateRow, Stretch
 from monitor.books.tally import Tally, tallies
 from monitor.model import DeviceId, State
-from monitor.notifiers.headline import reason_word
+from monitor.notifiers.clean import clean
+from monitor.notifiers.headline import DETAIL, reason_word
 from monitor.reports.document import (
     Block,
     Column,
@@ -28,6 +30,13 @@ TITLE = N_("System inspection report")
 
 _FRESH_S = 60
 """The daemon gives a sign of life every few seconds."""
+
+_RULES = {
+    "threshold": N_("limit exceeded"),
+    "baseline": N_("a reading not as usual"),
+    "forecast": N_("a limit will be reached before long"),
+}
+"""What rules over readings found; what a device's own protocols show has its word in the messages."""
 
 _STATES = {
     State.UP: N_("online"),
@@ -60,7 +69,7 @@ def _blocks(f: Figures, words: Words) -> Iterator[Block]:
     for area, stretches in sorted(
         grouped(present, lambda s: s.area).items(), key=lambda found: natural(found[0])
     ):
-        yield _area(area or t("(none)"), stretches, states, faults, found, words)
+        yield _area(area or t("(none)"), stretches, states, faults, found, f.noted, words)
     yield Heading(t("3. Signatures"))
     yield signatures(
         words,
@@ -100,6 +109,7 @@ def _area(
     states: dict[DeviceId, State],
     faults: dict[DeviceId, list[Fault]],
     found: dict[DeviceId, Tally],
+    noted: Mapping[DeviceId, Sequence[Noted]],
     words: Words,
 ) -> Table:
     t = words.text
@@ -117,26 +127,28 @@ def _area(
                 kind_word(s.kind, words),
                 s.address,
                 t("yes") if s.key_site else "",
+                s.checks.upper(),
                 t(_STATES[states[s.device]]),
                 tally_.gross(),
-                _findings(its, tally_, words),
+                _findings(its, tally_, noted.get(s.device, ()), words),
             )
         )
     columns = (
-        Column(t("Site"), width=1.4),
+        Column(t("Site"), width=1.3),
         Column(t("Device"), width=1.7),
-        Column(t("Number"), width=1.9),
+        Column(t("Number"), width=1.8),
         Column(t("Kind"), width=0.7),
-        Column(t("Address"), width=1.3),
-        Column(t("Key site"), width=0.6),
+        Column(t("Address"), width=1.1),
+        Column(t("Key site"), width=0.75),
+        Column(t("Checks"), width=1.3),
         Column(t("State"), width=0.8),
         Column(t("Rate"), Sort.PERCENT, 0.8),
-        Column(t("Findings"), width=3.6),
+        Column(t("Findings"), width=4.0),
     )
     return Table(area, columns, rows, frozenset(bad))
 
 
-def _findings(faults: list[Fault], tally_: Tally, words: Words) -> str:
+def _findings(faults: list[Fault], tally_: Tally, noted: Sequence[Noted], words: Words) -> str:
     """What the books say of the device; nothing is made up: no finding is an empty cell."""
     t = words.text
     found = []
@@ -152,6 +164,16 @@ def _findings(faults: list[Fault], tally_: Tally, words: Words) -> str:
                 reason=reason,
             )
         )
+    found += [_spoken(one, words) for one in noted]
     if tally_.all_unmeasured * 10 > tally_.service:
         found.append(t("measured only {share}", share=tally_.coverage.percent()))
     return words.text("; ").join(found)
+
+
+def _spoken(noted: Noted, words: Words) -> str:
+    rule = _RULES.get(noted.cause)
+    what = words.text(rule) if rule else reason_word(words, noted.cause)
+    text = words.many("{what}: {n} time", "{what}: {n} times", noted.times, what=what)
+    if noted.detail:
+        text = words.text("{text} ({detail})", text=text, detail=clean(noted.detail, DETAIL))
+    return words.text("{text}, still so", text=text) if noted.open else text

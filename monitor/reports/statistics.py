@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 
 from monitor.books.outages import Fault, grouped
 from monitor.books.tally import tally
@@ -70,6 +71,7 @@ def _blocks(f: Figures, earlier: Figures | None, words: Words) -> Iterator[Block
     )
     yield Heading(t("3. When"))
     yield Chart(t("Time below the required rate, by weekday and hour"), _heat(f, words))
+    yield from _begun(f, words)
     yield _by_length(f.faults, words)
     yield Heading(t("4. Where and what"))
     none = t("(none)")
@@ -170,6 +172,52 @@ def _by_length(faults: Sequence[Fault], words: Words) -> Table:
         Column(t("Offline"), Sort.SECONDS, sums=True),
     )
     return Table(t("Faults by duration"), columns, rows, total=t("Total"))
+
+
+_Begun = tuple[datetime, Fault]
+"""A fault, and when it began in the contract's time zone."""
+
+
+def _begun(f: Figures, words: Words) -> Iterator[Block]:
+    """Faults by when they began; those that came into the period began at another time."""
+    t = words.text
+    begun = [(f.period.local(x.span.since), x) for x in f.faults if x.span.since > f.period.since]
+    cells = [[0] * 24 for _ in range(7)]
+    for at, _ in begun:
+        cells[at.weekday()][at.hour] += 1
+    days = [t(day) for day in _WEEKDAYS]
+    most = t("{n} faults", n=max(map(max, cells)))
+    yield Chart(t("Faults by when they began, by weekday and hour"), heat_map(days, cells, "0", most))
+    yield Paragraph(t("Faults that lasted from before the period are not in it."))
+    by_day = grouped(begun, lambda one: one[0].weekday())
+    yield _when(
+        t("Faults by weekday"), t("Weekday"), [(day, by_day.get(n, [])) for n, day in enumerate(days)], words
+    )
+    by_hour = grouped(begun, lambda one: one[0].hour)
+    hours = [(f"{n:02}:00 – {n:02}:59", by_hour.get(n, [])) for n in range(24)]
+    yield _when(t("Faults by hour"), t("Hour"), hours, words)
+
+
+def _when(title: str, name: str, groups: Sequence[tuple[str, Sequence[_Begun]]], words: Words) -> Table:
+    t = words.text
+    rows: list[tuple[Value, ...]] = [
+        (
+            value,
+            len(its),
+            sum(x.own for x in its),
+            len({x.stretch.device for x in its}),
+            sum(x.offline for x in its),
+        )
+        for value, its in ((value, [x for _, x in found]) for value, found in groups)
+    ]
+    columns = (
+        Column(name, width=2.0),
+        Column(t("Faults"), Sort.COUNT, sums=True),
+        Column(t("Of them own"), Sort.COUNT, sums=True),
+        Column(t("Devices"), Sort.COUNT),
+        Column(t("Offline"), Sort.SECONDS, 1.3, sums=True),
+    )
+    return Table(title, columns, rows, total=t("Total"))
 
 
 def _heat(f: Figures, words: Words) -> Drawing:

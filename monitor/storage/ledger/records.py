@@ -44,7 +44,7 @@ class DeviceJoined:
 
     sql = (
         "INSERT INTO membership (device, since, name, kind, address, site, area, key_site, vendor, model,"
-        " feeder) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+        " feeder, checks) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
     )
 
     def values(self) -> tuple[Any, ...]:
@@ -65,7 +65,7 @@ class DeviceLeft:
 
 
 def membership_of(device: Device) -> tuple[str | int, ...]:
-    """The properties that reports group by; a change of one begins a new membership."""
+    """The properties that reports group by or show; a change of one begins a new membership."""
     return (
         device.name,
         device.kind.value,
@@ -76,6 +76,7 @@ def membership_of(device: Device) -> tuple[str | int, ...]:
         device.vendor,
         device.model,
         device.feeder,
+        " ".join(device.checks),
     )
 
 

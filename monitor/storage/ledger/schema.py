@@ -119,6 +119,9 @@ STEPS = (
     """
     ALTER TABLE alert ADD COLUMN unreported INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    ALTER TABLE membership ADD COLUMN checks TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 VERSION = len(STEPS)
