@@ -41,14 +41,6 @@ _NO_TURN = 0
 """Stands in the wheel for conversations that have no request under way yet; no request has this id."""
 _MAX_RESENDS = 4
 """v3: discovery, time, and once more of each."""
-_NO_DEVICE = {
-    errno.ENETUNREACH,
-    errno.EHOSTUNREACH,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EINVAL,
-    errno.EADDRNOTAVAIL,
-}
 
 
 class UdpEngine:
@@ -230,7 +222,7 @@ class UdpEngine:
         except BlockingIOError:
             self.stats["send_blocked"] += 1  # as good as lost on the way: the retry mends it
         except OSError as error:
-            if error.errno in _NO_DEVICE:
+            if error.errno in udp.NO_WAY:
                 name = errno.errorcode.get(error.errno, "?")
                 self._finish(conversation, SnmpError(Reason.SEND_FAILED, f"cannot send ({name})"))
                 return
@@ -321,15 +313,9 @@ class UdpEngine:
             agent = self._talking.get(error.address)
             if agent is None:
                 continue
-            if error.refused:
-                outcome = SnmpError(Reason.REFUSED, "port unreachable: no agent listens there")
-            else:
-                outcome = SnmpError(
-                    Reason.UNREACHABLE, f"ICMP: {errno.errorcode.get(error.number, str(error.number))}"
-                )
             for conversation in agent.talks:
                 if conversation.id in self._pending:
-                    self._fail(conversation, outcome)
+                    self._fail(conversation, SnmpError(error.reason, error.words))
 
     def _datagram(self, data: bytes, address: udp.Address) -> None:
         try:

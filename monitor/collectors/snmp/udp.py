@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from monitor.model import Reason
+
 # Linux numbers that the standard library does not name (linux/in.h, in6.h, errqueue.h, socket.h).
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
@@ -20,6 +22,17 @@ _ORIGIN_ICMP, _ORIGIN_ICMP6 = 2, 3
 _EXTENDED_ERROR = struct.Struct("=IBBBxII")
 
 RECEIVE_BUFFER = 8 << 20
+NO_WAY = frozenset(
+    {
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EINVAL,
+        errno.EADDRNOTAVAIL,
+    }
+)
+"""Errors of sending that say that this address cannot be reached from here: no retry mends them."""
 
 Address = tuple[str, int]
 
@@ -33,8 +46,14 @@ class IcmpError(NamedTuple):
     """The errno that the kernel makes of it: ECONNREFUSED is "port unreachable"."""
 
     @property
-    def refused(self) -> bool:
-        return self.number == errno.ECONNREFUSED
+    def reason(self) -> Reason:
+        return Reason.REFUSED if self.number == errno.ECONNREFUSED else Reason.UNREACHABLE
+
+    @property
+    def words(self) -> str:
+        if self.number == errno.ECONNREFUSED:
+            return "port unreachable: no agent listens there"
+        return f"ICMP: {errno.errorcode.get(self.number, str(self.number))}"
 
 
 def open_socket(
