@@ -148,6 +148,21 @@ def test_names_are_text_and_numbers_are_numbers(tmp_path: Path, kind: ReportKind
         assert hostile
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_workbook_begins_with_where_everything_is_and_prints_on_whole_pages(
+    tmp_path: Path, kind: ReportKind
+) -> None:
+    (path,) = made(tmp_path, Format.XLSX, kind)
+    book = load_workbook(path)
+    front, *sheets = book.worksheets
+    links = [cell.hyperlink.location for row in front.iter_rows() for cell in row if cell.hyperlink]
+    assert links == [f"'{sheet.title}'!A1" for sheet in sheets]
+    assert all(sheet.sheet_properties.pageSetUpPr.fitToPage and sheet.print_title_rows for sheet in sheets)
+    said = [cell.value for row in front.iter_rows() for cell in row]
+    signed = kind in (ReportKind.STATEMENT, ReportKind.INSPECTION)
+    assert said.count("签字（盖章）：") == 2 * signed
+
+
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="needs Debian's libreoffice-calc")
 def test_libreoffice_recomputes_the_same_figures(tmp_path: Path) -> None:
     (path,) = made(tmp_path, Format.XLSX, ReportKind.STATEMENT)

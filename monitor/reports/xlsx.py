@@ -8,27 +8,49 @@ written as text even when they look like a formula.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from unicodedata import east_asian_width
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+from openpyxl.worksheet.hyperlink import Hyperlink
+from openpyxl.worksheet.properties import PageSetupProperties
 
 from monitor.books.tally import Fraction
-from monitor.reports.document import Column, Document, Facts, Heading, Paragraph, Sort, Table, Value
+from monitor.reports.document import (
+    Column,
+    Document,
+    Facts,
+    Heading,
+    Paragraph,
+    Signatures,
+    Sort,
+    Table,
+    Value,
+)
 
-_HEAD = Font(bold=True)
+Sheet = Any
+"""A sheet that is written row by row; the library's types know only half of it."""
+
+_FACE: dict[str, Any] = {"name": "Calibri", "size": 11}
+"""Named for every cell: a cell with a font of its own would else fall back to another face."""
+_HEAD = Font(bold=True, **_FACE)
 _FILL = PatternFill("solid", fgColor="FFE2E8F0")
-_BAD = Font(color="FF991B1B")
+_BAD = Font(color="FF991B1B", **_FACE)
 _FORMATS = {
     Sort.COUNT: "#,##0",
     Sort.SECONDS: "#,##0",
     Sort.PERCENT: "0.00%",
     Sort.MOMENT: "yyyy-mm-dd hh:mm:ss",
 }
+_A4 = 9
+_LOOKED_AT, _WIDEST = 200, 60
+"""How many rows say how wide a column of text is, and the most it gets."""
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LONGEST = 32_767
 """Characters in a cell, by the file format."""
@@ -36,17 +58,21 @@ _LONGEST = 32_767
 
 def write_xlsx(document: Document, path: Path) -> None:
     book = Workbook(write_only=True)
-    names: set[str] = set()
-    _front(book, document, names)
-    for block in document.blocks:
-        if isinstance(block, Table):
-            _sheet(book, document, block, names)
+    taken: set[str] = set()
+    front = _sheet_name(document.words.text("Summary"), taken)
+    tables = [
+        (block, _sheet_name(block.title, taken)) for block in document.blocks if isinstance(block, Table)
+    ]
+    _front(book.create_sheet(front), document, {id(table): name for table, name in tables})
+    for table, name in tables:
+        _sheet(book.create_sheet(name), document, table)
     book.save(path)
 
 
-def _front(book: Workbook, document: Document, names: set[str]) -> None:
-    sheet = book.create_sheet(_sheet_name(document.words.text("Summary"), names))
-    sheet.column_dimensions["A"].width = 28
+def _front(sheet: Sheet, document: Document, names: Mapping[int, str]) -> None:
+    """The text, and where each table is. ``names``: of the sheets, by the identity of their table."""
+    _for_print(sheet)
+    sheet.column_dimensions["A"].width = 44
     sheet.column_dimensions["B"].width = 60
     sheet.append([_text(sheet, document.title, bold=True)])
     sheet.append([_text(sheet, document.subtitle)])
@@ -60,17 +86,46 @@ def _front(book: Workbook, document: Document, names: set[str]) -> None:
             case Facts(pairs):
                 for label, value in pairs:
                     sheet.append([_text(sheet, label), _text(sheet, value)])
+            case Table():
+                sheet.append([_text(sheet, block.title), _linked(sheet, names[id(block)])])
+            case Signatures(parties, sign, date):
+                for party in parties:
+                    sheet.append([])
+                    sheet.append([_text(sheet, party)])
+                    sheet.append([_text(sheet, sign), _text(sheet, date)])
 
 
-def _sheet(book: Workbook, document: Document, table: Table, names: set[str]) -> None:
-    sheet = book.create_sheet(_sheet_name(table.title, names))
+def _linked(sheet: Sheet, name: str) -> Cell:
+    """The name of a sheet, which leads there. A link within the book; not a formula."""
+    cell = _text(sheet, f"→ {name}")
+    quoted = name.replace("'", "''")
+    cell.hyperlink = Hyperlink(ref="", location=f"'{quoted}'!A1")
+    cell.font = Font(color="FF1D4ED8", **_FACE)
+    return cell
+
+
+def _for_print(sheet: Sheet) -> None:
+    """Landscape, and no column on a page of its own."""
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.paperSize = _A4
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+
+
+def _sheet(sheet: Sheet, document: Document, table: Table) -> None:
+    _for_print(sheet)
     sheet.freeze_panes = "A2"
-    for n, column in enumerate(table.columns, start=1):
-        sheet.column_dimensions[get_column_letter(n)].width = max(10.0, 14 * column.width)
+    sheet.print_title_rows = "1:1"
+    for n, column in enumerate(table.columns):
+        texts = (row[n] for row in table.rows[:_LOOKED_AT] if isinstance(row[n], str))
+        widest = max(map(_wide, texts), default=0) + 2
+        width = max(10, 14 * column.width, min(widest, _WIDEST))
+        sheet.column_dimensions[get_column_letter(n + 1)].width = width
     head = [_text(sheet, _title(document, column), bold=True) for column in table.columns]
-    for cell in head:
+    for cell, column in zip(head, table.columns, strict=True):
         cell.fill = _FILL
-        cell.alignment = Alignment(wrap_text=True, vertical="center")
+        side = "left" if column.sort is Sort.TEXT else "right"
+        cell.alignment = Alignment(wrap_text=True, vertical="center", horizontal=side)
     sheet.append(head)
     for number, row in enumerate(table.rows, start=2):
         cells = [
@@ -81,8 +136,15 @@ def _sheet(book: Workbook, document: Document, table: Table, names: set[str]) ->
             for cell in cells:
                 cell.font = _BAD
         sheet.append(cells)
+    if not table.rows and table.empty:
+        sheet.append([_text(sheet, table.empty)])
     if table.total and table.rows:
         sheet.append(_total(sheet, table, len(table.rows) + 2))
+
+
+def _wide(text: Value) -> int:
+    """In letters; a Chinese one takes the room of two."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in str(text)[: 2 * _WIDEST])
 
 
 def _title(document: Document, column: Column) -> str:
@@ -91,7 +153,7 @@ def _title(document: Document, column: Column) -> str:
     return column.title
 
 
-def _cell(sheet: WriteOnlyWorksheet, document: Document, column: Column, value: Value, row: int) -> Cell:
+def _cell(sheet: Sheet, document: Document, column: Column, value: Value, row: int) -> Cell:
     if isinstance(value, str):
         return _text(sheet, value)
     cell: Cell = WriteOnlyCell(sheet)
@@ -108,7 +170,7 @@ def _cell(sheet: WriteOnlyWorksheet, document: Document, column: Column, value: 
     return cell
 
 
-def _total(sheet: WriteOnlyWorksheet, table: Table, row: int) -> list[Cell]:
+def _total(sheet: Sheet, table: Table, row: int) -> list[Cell]:
     cells = [_text(sheet, table.total, bold=True)]
     for n, column in enumerate(table.columns[1:], start=2):
         cell: Cell = WriteOnlyCell(sheet)
@@ -128,7 +190,7 @@ def _quotient(of: tuple[int, int], row: int) -> str:
     return f'=IF({under}=0,"",INT({over}*10000/{under})/10000)'
 
 
-def _text(sheet: WriteOnlyWorksheet, text: str, *, bold: bool = False) -> Cell:
+def _text(sheet: Sheet, text: str, *, bold: bool = False) -> Cell:
     """Text that stays text, also when somebody edits the cell."""
     cell: Cell = WriteOnlyCell(sheet, _FORBIDDEN.sub("", text)[:_LONGEST])
     cell.data_type = "s"
