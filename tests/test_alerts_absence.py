@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from monitor.books.verify import proven
 from monitor.model import DeviceId, Reading, Reason, Result
 from monitor.notifiers.notice import NoticeKind
 from monitor.notifiers.render import plain, render
@@ -70,6 +71,14 @@ def test_a_disk_that_was_taken_out_ends_its_alert_after_a_day_in_other_words(wor
         assert "恢复" not in text
         assert "正常" not in text
     assert "resolved" not in english.title + english.body + plain(end).title
+
+
+def test_checks_do_not_call_that_a_proven_repair(world: World) -> None:
+    poll(world, (ONE, False), (TWO, False))
+    polls(world, 25, (ONE, True))
+    polls(world, 2, (ONE, True))
+    assert world.sent[-1].notice.unreported
+    assert proven(world.db, 600, world.clock.now().wall // 1000) == []
 
 
 def test_the_only_disk_is_missed_too_while_the_same_check_brings_other_things(world: World) -> None:

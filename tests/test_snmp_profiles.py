@@ -339,6 +339,8 @@ Broken = Callable[[str], str]
         (GOOD.replace('oid = "1.3.6.1.4.1.9.1.0"', 'expr = "f(1)"'), "not allowed in an expression"),
         (GOOD.replace(', oid = "1.3.6.1.4.1.9.1.0"', ""), "exactly one of oid and expr"),
         (GOOD.replace('unit = "%"', 'type = "boolean"'), "go together"),
+        (GOOD.replace('unit = "%"', "range = [100, 0]"), "range is the least and the greatest number"),
+        (GOOD.replace('unit = "%"', 'type = "string", range = [0, 1]'), "range is the least"),
         (GOOD.replace('unit = "%"', 'rate = true, type = "integer"'), "a rate is read from an oid"),
         (GOOD.replace('"cpu"', '"CPU load"'), "measurement"),
         (GOOD + "[[table]]\nmeasurement = 'x'\nfields = []\nindex = ['i']\n", "table[1].fields"),

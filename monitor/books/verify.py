@@ -48,6 +48,7 @@ WHERE i.resolved BETWEEN :oldest AND :due
   AND (SELECT max(started) FROM run) <= :due
   AND NOT EXISTS (SELECT 1 FROM incident_event e WHERE e.incident = i.id AND e.kind IN ('verified', 'merged'))
   AND EXISTS (SELECT 1 FROM alert a WHERE a.incident = i.id AND a.rule NOT LIKE 'camwatch.%')
+  AND NOT EXISTS (SELECT 1 FROM alert a WHERE a.incident = i.id AND a.unreported)
   AND NOT (
     EXISTS (SELECT 1 FROM incident_event e WHERE e.incident = i.id AND e.kind = 'resolved by hand')
     AND EXISTS (SELECT 1 FROM alert a WHERE a.incident = i.id AND a.cause NOT LIKE 'device_%'))
@@ -61,8 +62,8 @@ WHERE i.resolved BETWEEN :oldest AND :due
 ORDER BY i.id
 """
 """Repaired long enough ago; nothing that it was about has come back; each of its devices has been seen on
-line all that time without a gap. Of what a person resolved while a rate or a value was still wrong, checks
-know nothing."""
+line all that time without a gap. Of what a person resolved while a rate or a value was still wrong, and of
+what is no longer reported, checks know nothing."""
 
 
 def proven(db: sqlite3.Connection, hold: int, now: int) -> list[IncidentId]:
