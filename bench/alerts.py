@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import json
 import random
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from bench.output import show
 from monitor.alerts.maintenance import MaintenanceSettings
 from monitor.alerts.policy import Policy
 from monitor.alerts.routes import RouteSettings
@@ -332,11 +332,7 @@ def main() -> None:
         **judge(month),
         "alerts_per_s": round(throughput()),
     }
-    if given.json:
-        print(json.dumps(found, ensure_ascii=False))
-        return
-    for key, value in found.items():
-        print(f"{key:36} {value}")
+    show(found, given.json)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ to draw the last hours. ``load_s`` is the time to take up a snapshot of all seri
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from statistics import median
 
 import numpy as np
 
+from bench.output import show
 from monitor.rules.baseline import layout, scalar
 from monitor.rules.baseline.bank import Bank
 from monitor.rules.baseline.calendar import LocalCalendar
@@ -86,7 +86,7 @@ def main() -> int:
         "series": options.series,
         "load_s": round(_load(bank), 2),
     }
-    print(json.dumps(found, indent=None if options.json else 1))
+    show(found, options.json)
     return 0
 
 

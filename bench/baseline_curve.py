@@ -12,7 +12,6 @@ level (untold; in service a relearn goes with it), a counter that was reset; ``o
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 
 from bench.baseline_fleet import LEARN, PER_DAY, SAMPLES, TIMES, Family, Floats, SimulatedSeries, simulate
 from bench.baseline_peers import grafana, netdata, zabbix
+from bench.output import show
 from monitor.rules.baseline.bank import Bank
 
 SENSITIVITIES = (0.5, 0.7, 1.0, 1.5, 2.0)
@@ -109,7 +109,7 @@ def main() -> int:
         ]
         for name, points in curves.items()
     }
-    print(json.dumps(found, indent=None if options.json else 1))
+    show(found, options.json)
     return 0
 
 

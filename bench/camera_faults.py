@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bench.cameras import PASSWORD, USER, env, simulator, worker
 from bench.cameras import targets as some_targets
+from bench.output import show
 from monitor.collectors.base import Collector
 from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
 from monitor.collectors.rtsp.collector import RtspCollector, RtspSettings
@@ -147,7 +148,7 @@ def main() -> None:
     options = [word for fault in FAULTS for word in ("--fault", fault.value)]
     with simulator(HEALTHY + len(FAULTS), *options) as simulated:
         report = worker("bench.camera_faults", str(simulated.http), str(simulated.rtsp))
-    print(json.dumps(report) if arguments.json else json.dumps(report, indent=2))
+    show(report, arguments.json)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.output import show
 from monitor.simulate.city import city
 from tests.daemon_support import RULES, House, children, moved
 from tests.icmp_support import FLEET_ADDRESS, Network, network, shell
@@ -141,12 +140,7 @@ def main() -> None:
     options = parser.parse_args()
     with network() as net, tempfile.TemporaryDirectory(prefix="camwatch-bench-") as folder:
         figures = asyncio.run(measure(options, net, Path(folder)))
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:20} {value}")
-    sys.exit(0)
+    show(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import json
 import os
 import resource
 import shutil
@@ -23,6 +22,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bench.output import show
 from monitor.collectors.icmp import IcmpCollector
 from monitor.collectors.icmp import collector as collector_module
 from monitor.collectors.icmp.plain import PlainIO
@@ -303,11 +303,7 @@ def main() -> None:
         sys.exit("no `fping`: install the Debian package fping")
     with network() as net:
         found = asyncio.run(measure(net, arguments.hosts, arguments.runs, arguments.dead_checks))
-    if arguments.json:
-        print(json.dumps(found))
-    else:
-        for key, value in found.items():
-            print(f"{key:28} {value}")
+    show(found, arguments.json)
 
 
 if __name__ == "__main__":

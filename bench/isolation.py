@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median, quantiles
 from zoneinfo import ZoneInfo
 
+from bench.output import show
 from monitor.clock import SystemClock
 from monitor.model import IncidentId, Severity
 from monitor.notifiers.attachment import Attachments
@@ -151,12 +150,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=200)
     options = parser.parse_args()
     figures = asyncio.run(_measure(options.stuck, options.messages))
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:28} {value}")
-    sys.exit(0)
+    show(figures, options.json)
 
 
 if __name__ == "__main__":

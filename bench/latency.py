@@ -22,6 +22,7 @@ from statistics import median
 from aiohttp import web
 
 from bench.fleet import CONFIG, address, cut, open_streets
+from bench.output import show
 from monitor.model import Device, Kind
 from monitor.simulate.city import AREAS, city
 from tests.daemon_support import RULES, House, moved
@@ -135,11 +136,7 @@ def main() -> None:
     options = parser.parse_args()
     with network() as net, tempfile.TemporaryDirectory(prefix="camwatch-bench-") as folder:
         figures = asyncio.run(measure(options, net, Path(folder)))
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:20} {value}")
+    show(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 import aiohttp
 
 from bench.cameras import PASSWORD, USER, Lag, collect, env, rss_mb, simulator, targets, worker
+from bench.output import show
 from monitor.collectors.http1 import Answer, Head
 from monitor.collectors.onvif import answers, soap
 from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
@@ -201,7 +202,7 @@ def main() -> None:
         "wsd_found": discovery["found"],
         "ok_share": {kind: done[-1]["ok"] / arguments.peer_cameras for kind, done in rounds.items()},
     }
-    print(json.dumps(report) if arguments.json else json.dumps(report, indent=2))
+    show(report, arguments.json)
 
 
 if __name__ == "__main__":

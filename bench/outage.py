@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import random
 import resource
 import sys
@@ -29,6 +28,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bench.output import show
 from bench.sink import SWEEP, T0, fleet, sweep
 from monitor.clock import Clock, ManualClock, SystemClock
 from monitor.model import Point, Result, WallMs
@@ -226,11 +226,7 @@ def main() -> None:
     parser.add_argument("--replay", type=float, default=120.0, help="seconds of replay to measure")
     arguments = parser.parse_args()
     found = asyncio.run(measure(arguments.hours, arguments.replay))
-    if arguments.json:
-        print(json.dumps(found))
-    else:
-        for name, value in found.items():
-            print(f"{name:24} {value}")
+    show(found, arguments.json)
 
 
 if __name__ == "__main__":

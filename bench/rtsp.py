@@ -18,6 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bench.cameras import PASSWORD, USER, collect, env, simulator, targets, worker
+from bench.output import show
 from monitor.collectors.rtsp.collector import RtspCollector, RtspSettings
 
 FRAMES = 4
@@ -111,7 +112,7 @@ def main() -> None:
         "rss_mb": round(whole["rss_mb"], 1),
         "ms_cpu": {kind: round(value, 3) for kind, value in cpu.items()},
     }
-    print(json.dumps(report) if arguments.json else json.dumps(report, indent=2))
+    show(report, arguments.json)
 
 
 if __name__ == "__main__":

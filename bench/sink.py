@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import multiprocessing
 import random
 import selectors
@@ -32,6 +31,7 @@ from typing import Any, TypeVar
 from influxdb_client import Point as PeerPoint
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 
+from bench.output import show
 from monitor.clock import SystemClock
 from monitor.model import Device, DeviceId, Kind, Reading, Reason, Result, WallMs
 from monitor.storage.batches import gzipped
@@ -278,11 +278,7 @@ def main() -> None:
     result["ratio_point"] = round(
         median(row["points_per_s_core"] / row["peer_points_per_s_core"] for row in rows), 2
     )
-    if arguments.json:
-        print(json.dumps(result))
-    else:
-        for name, value in result.items():
-            print(f"{name:24} {value}")
+    show(result, arguments.json)
 
 
 if __name__ == "__main__":

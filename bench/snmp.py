@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import shutil
@@ -27,6 +26,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from bench import snmp_clients as clients
+from bench.output import show
 from bench.snmp_fleet import Responder, addresses
 from monitor.collectors.snmp import ber
 from monitor.collectors.snmp.agents import Agent, EngineSettings
@@ -315,7 +315,7 @@ def main() -> None:
         },
         "v3_us": {name[3:]: round(value * 1e6, 1) for name, value in cpu.items() if name.startswith("v3_")},
     }
-    print(json.dumps(report) if options.json else json.dumps(report, indent=2))
+    show(report, options.json)
 
 
 if __name__ == "__main__":
