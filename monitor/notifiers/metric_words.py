@@ -53,7 +53,7 @@ STATES = {
     "fan.ok": State(N_("fan failed"), N_("fan works again")),
     "psu.ok": State(N_("power supply unit failed"), N_("power supply unit works again")),
     "raid.ok": State(N_("disk array degraded"), N_("disk array is whole again")),
-    "recorder_disk.ok": State(N_("recorder disk failed"), N_("recorder disk works again")),
+    "recorder_disk.ok": State(N_("hard disk failed"), N_("hard disk works again")),
     "recorder_channel.online": State(N_("recorder has lost the channel"), N_("channel is back")),
     "ups.on_battery": State(N_("no mains power, runs on battery"), N_("mains power is back")),
     "ups.battery_low": State(N_("battery nearly empty"), N_("battery is charged again")),

@@ -259,7 +259,7 @@ NETWORK = (
     ),
     Measurement(
         "recorder_disk",
-        "Disks of recorders.",
+        "Hard disks of recorders, network storage and servers, one by one.",
         _DEVICE,
         (
             Tag("disk", "number of the disk"),
