@@ -19,6 +19,8 @@ HIK, DAHUA = "1.3.6.1.4.1.50001.1.241.1", "1.3.6.1.4.1.1004849.2"
 D_LINK = "1.3.6.1.4.1.171.12"
 CISCO = "1.3.6.1.4.1.9"
 IBMC = "1.3.6.1.4.1.2011.2.235.1.1"
+HPE_SENSOR = "1.3.6.1.4.1.11.2.14.11.1.2.6.1"
+SENSOR = "1.3.6.1.2.1.99.1.1.1"
 XPPC = "1.3.6.1.4.1.935.1.1.1"
 HPE = "1.3.6.1.4.1.11.2.14.11.5.1"
 ARUBA = "1.3.6.1.4.1.47196.4.1.1.3.11"
@@ -26,16 +28,21 @@ MIKROTIK = "1.3.6.1.4.1.14988.1.1.3"
 NAMES = "1.3.6.1.2.1.47.1.1.1.1.7"
 
 
+class Oid(str):
+    """A value that is an object identifier."""
+
+
 def walk(object_id: str, values: dict[str, int | str]) -> Walk:
-    """Integers and texts; sysUpTime is added, and sysObjectID if there is one."""
+    """Integers, texts and object identifiers; sysUpTime is added, and sysObjectID if there is one."""
     out = {ber.oid("1.3.6.1.2.1.1.3.0"): encode_unsigned(ber.TIME_TICKS, 10_000_000)}
     if object_id:
         out[ber.oid("1.3.6.1.2.1.1.2.0")] = encode_value(ber.OID, object_id, False)
     for name, value in values.items():
-        text = isinstance(value, str)
-        out[ber.oid(name)] = (
-            encode_value(ber.OCTETS, value, False) if text else ber.encode_integer(int(value))
-        )
+        if isinstance(value, str):
+            tag = ber.OID if isinstance(value, Oid) else ber.OCTETS
+            out[ber.oid(name)] = encode_value(tag, value, False)
+        else:
+            out[ber.oid(name)] = ber.encode_integer(value)
     return Walk.of(out)
 
 
@@ -294,6 +301,30 @@ VENDORS = {
             "psu.ok": [True],
             "temperature.celsius": [38.0],
         },
+    ),
+    "an old procurve": (
+        "1.3.6.1.4.1.11.2.3.7.11.33",
+        {
+            f"{HPE_SENSOR}.2.1": Oid("1.3.6.1.4.1.11.2.3.7.8.3.3"),
+            f"{HPE_SENSOR}.4.1": 5,
+            f"{HPE_SENSOR}.2.2": Oid("1.3.6.1.4.1.11.2.3.7.8.3.2"),
+            f"{HPE_SENSOR}.4.2": 4,
+            f"{HPE_SENSOR}.7.2": "Fan Sensor",
+            f"{HPE_SENSOR}.2.3": Oid("1.3.6.1.4.1.11.2.3.7.8.3.1"),
+            f"{HPE_SENSOR}.4.3": 2,
+        },
+        {"fan.ok": [True], "psu.ok": [False]},
+    ),
+    "an aruba cx of the older kind": (
+        "1.3.6.1.4.1.47196.4.1.1.1.1",
+        {
+            f"{SENSOR}.1.7101": 10,
+            f"{SENSOR}.2.7101": 9,
+            f"{SENSOR}.3.7101": 0,
+            f"{SENSOR}.4.7101": 10_400,
+            f"{SENSOR}.5.7101": 1,
+        },
+        {"fan_speed.rpm": [10_400.0]},
     ),
     "an aruba cx": (
         "1.3.6.1.4.1.47196.4.1.1.1.50",
