@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from monitor import __version__
 from monitor.config.layout import Layout
@@ -200,7 +200,7 @@ def _pack(part: Path, manifest: Manifest, copies: Iterable[Path]) -> None:
         os.fsync(out.fileno())
 
 
-def _add(tar: tarfile.TarFile, name: str, stream: Any, size: int) -> None:
+def _add(tar: tarfile.TarFile, name: str, stream: IO[bytes], size: int) -> None:
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o600
     tar.addfile(info, stream)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +89,7 @@ def segments_of(records: Records) -> Segments:
     exclusions = Exclusions(records.exclusions)
     watched = _switches(records.watched)
     stretches: list[Stretch] = []
-    columns: tuple[list[int], list[int], list[int], list[int], list[bool]] = ([], [], [], [], [])
+    columns: tuple[list[int], list[int], list[int], list[int], list[int]] = ([], [], [], [], [])
     since_, until_, stretch_, standing_, excluded_ = columns
     for history in records.histories:
         for since, until, index, standing, excluded in _pieces(history, exclusions, watched, bounds):
@@ -113,13 +112,13 @@ def segments_of(records: Records) -> Segments:
 
 _NOWHERE = -1
 _STRETCH, _STATE, _WATCHED, _EXCLUDED = range(4)
-_Switch = tuple[int, int, Any]
-"""At this second, this of the four aspects takes this value."""
+_Switch = tuple[int, int, int]
+"""At this second, this of the four aspects takes this value (a truth as 0 or 1)."""
 
 
 def _pieces(
     history: History, exclusions: Exclusions, watched: Sequence[_Switch], bounds: Span
-) -> Iterable[tuple[int, int, int, int, bool]]:
+) -> Iterable[tuple[int, int, int, int, int]]:
     """Walk through the switches of one device, in the order of time."""
     switches: list[_Switch] = [(row.at, _STATE, _CLASS[row.state]) for row in history.states]
     switches += watched
@@ -132,7 +131,7 @@ def _pieces(
     # Stable: of several switches of one aspect in one second the last written holds, and a stretch or
     # exclusion that begins where another ends is switched on after that was switched off.
     switches.sort(key=_when)
-    now: list[Any] = [_NOWHERE, Class.UNMEASURED, False, False]
+    now: list[int] = [_NOWHERE, Class.UNMEASURED, False, False]
     at = bounds.since
     for when, aspect, value in switches:
         if when > at:
@@ -148,7 +147,7 @@ def _when(switch: _Switch) -> int:
     return switch[0]
 
 
-def _standing(now: list[Any]) -> int:
+def _standing(now: list[int]) -> int:
     return now[_STATE] if now[_WATCHED] else Class.UNMEASURED
 
 

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ from monitor.model import Device, DeviceId, Target, WallMs
 from monitor.secrets import SecretRef
 from monitor.select import DeviceSelector
 from monitor.settings import Duration, Section
+from monitor.storage.ledger.records import SqlValue
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -114,7 +115,7 @@ class Remedied:
 
     sql = "INSERT INTO remedy (device, at, action, step, rule, detail) VALUES (?,?,?,?,?,?)"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.device, self.at, self.action.value, self.step.value, self.rule, self.detail
 
 

@@ -11,6 +11,7 @@ from monitor.model import DeviceId, WallMs
 from monitor.signs.calls import Call, Calls, Outcome, Record
 from monitor.signs.kinds import Sign
 from monitor.signs.score import Finding
+from monitor.storage.ledger.records import SqlValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class CallSaved:
         " outcome=excluded.outcome, judged=excluded.judged"
     )
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         call = self.call
         signs = [[f.sign.value, f.recent, f.before, f.share, list(map(list, f.tags))] for f in call.findings]
         text = json.dumps(signs, ensure_ascii=False)

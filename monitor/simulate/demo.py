@@ -190,7 +190,7 @@ class Demo:
             f"each measured {took:.1f} s after the daemon was started.\n"
         )
 
-    async def _until(self, good: Any) -> dict[str, Any]:
+    async def _until(self, good: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Ask the daemon until its status is as wanted."""
         loop = asyncio.get_running_loop()
         end = loop.time() + _PATIENCE_S

@@ -112,10 +112,9 @@ class Spool:
 
     def append(self, body: bytes, points: int, newest: int) -> Ref:
         """Write one batch. On ``OSError`` (disk full) nothing of it is left in the segment."""
-        if self._active is None or self._active.bytes >= self._segment_bytes:
-            self._roll()
         segment = self._active
-        assert segment is not None  # noqa: S101 (for the type checker: _roll sets it or raises)
+        if segment is None or segment.bytes >= self._segment_bytes:
+            segment = self._roll()
         data = frames.pack(body, points, newest)
         try:
             written = 0
@@ -218,18 +217,19 @@ class Spool:
         finally:
             os.close(fd)
 
-    def _roll(self) -> None:
+    def _roll(self) -> _Segment:
         self._seal()
         number = self._next
         path = self._path / f"{number:012d}{_SUFFIX}"
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._next += 1
-        self._active = self._segments[number] = _Segment(number, path)
+        segment = self._active = self._segments[number] = _Segment(number, path)
         folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+        return segment
 
     def _seal(self) -> None:
         segment = self._active

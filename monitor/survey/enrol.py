@@ -15,7 +15,6 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import RootModel, ValidationError
 
@@ -96,7 +95,7 @@ class Enrolled:
         " SET at=excluded.at, serial=excluded.serial, record=excluded.record"
     )
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[str | int, ...]:
         return self.device, self.at, self.enrolment.serial, self.enrolment.to_json()
 
 

@@ -48,6 +48,11 @@ def json_object(response: requests.Response, read_4xx: bool = False) -> dict[str
     return body
 
 
+def objects(found: object) -> list[dict[str, Any]]:
+    """The objects of a list in an answer; none when it is no list."""
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
 def words(response: requests.Response) -> str:
     return " ".join(response.content[:_WORDS].decode("utf-8", "replace").split())
 

@@ -52,11 +52,11 @@ def each(recipients: Iterable[str], wire: Wire, deliver: Callable[[str], None]) 
             wire.once(("to", recipient), partial(deliver, recipient))
         except Refused as refused:
             refusals.append((recipient, refused))
-    refuse_for(refusals, total)
+    _refuse_for(refusals, total)
     return total
 
 
-def refuse_for(refusals: list[tuple[str, Refused]], total: int) -> None:
+def _refuse_for(refusals: list[tuple[str, Refused]], total: int) -> None:
     if not refusals:
         return
     # A recipient that may still be reached decides: the others are skipped or fail again next time.

@@ -99,8 +99,8 @@ class Wire:
     """How a service reaches the world in one send."""
 
     verify: bool
-    timeout: object
-    """As ``requests`` takes it."""
+    timeout: float | tuple[float, float]
+    """In seconds, as Apprise gives it: whole, or to connect and to read."""
     is_delivered: Callable[[Hashable], bool]
     mark_delivered: Callable[[Hashable], None]
 
@@ -123,7 +123,7 @@ class Wire:
                 data=data,
                 headers={"User-Agent": "Camwatch"} | (headers or {}),
                 verify=self.verify,
-                timeout=self.timeout,  # type: ignore[arg-type]  # passed on as Apprise gives it
+                timeout=self.timeout,
                 allow_redirects=False,
             )
         except requests.exceptions.InvalidURL as error:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
-from typing import Any
+
+import requests
 
 from monitor.clock import SystemClock
-from monitor.notifiers.outcome import Refused
-from monitor.notifiers.plugins.answer import Codes, json_body, json_object
+from monitor.notifiers.plugins.answer import Codes, json_body, json_object, objects
 from monitor.notifiers.plugins.chunks import Variables
-from monitor.notifiers.plugins.recipients import all_masked, phone_numbers, refuse_for
+from monitor.notifiers.plugins.recipients import all_masked, each, phone_numbers
 from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
 from monitor.notifiers.plugins.sms_parts import sms_parts
 
@@ -94,11 +94,11 @@ class TencentSms:
         whole = answer.get("Error")
         if isinstance(whole, dict):
             raise _CODES.refusal(str(whole.get("Code", "")), whole.get("Message"))
-        self._check_each(answer.get("SendStatusSet"), numbers, wire)
+        _check_each(answer.get("SendStatusSet"), numbers, wire)
         parts = f"{len(self._numbers)} × {sms_parts(''.join(ordered))} and the template's own text"
         return f"{parts}: {all_masked(self._numbers)}"
 
-    def _post(self, body: bytes, wire: Wire) -> Any:
+    def _post(self, body: bytes, wire: Wire) -> requests.Response:
         now = SystemClock().now().wall // 1000
         date = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
         signed = signature(self._secret, "sms", self._host, body, now)
@@ -118,18 +118,12 @@ class TencentSms:
             },
         )
 
-    def _check_each(self, statuses: Any, numbers: list[str], wire: Wire) -> None:
-        entries = (
-            [entry for entry in statuses if isinstance(entry, dict)] if isinstance(statuses, list) else []
-        )
-        told = {entry.get("PhoneNumber"): entry for entry in entries}
-        refusals = []
-        for number in numbers:
-            entry = told.get(number, {})
-            try:
-                _CODES.check(entry.get("Code"), entry.get("Message") or "no status for this number")
-            except Refused as refused:
-                refusals.append((number, refused))
-            else:
-                wire.mark_delivered(("to", number))
-        refuse_for(refusals, len(numbers))
+
+def _check_each(statuses: object, numbers: list[str], wire: Wire) -> None:
+    told = {entry.get("PhoneNumber"): entry for entry in objects(statuses)}
+
+    def check(number: str) -> None:
+        entry = told.get(number, {})
+        _CODES.check(entry.get("Code"), entry.get("Message") or "no status for this number")
+
+    each(numbers, wire, check)

@@ -5,11 +5,8 @@ https://wxpusher.zjiecode.com/docs/: HTTP 200, a ``code`` for the request and on
 
 from __future__ import annotations
 
-from typing import Any
-
-from monitor.notifiers.outcome import Refused
-from monitor.notifiers.plugins.answer import JSON, Codes, json_body, json_object
-from monitor.notifiers.plugins.recipients import refuse_for
+from monitor.notifiers.plugins.answer import JSON, Codes, json_body, json_object, objects
+from monitor.notifiers.plugins.recipients import each
 from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
 
 SUMMARY = 20
@@ -52,19 +49,15 @@ class WxPusher:
             read_4xx=True,
         )
         _CODES.check(answer.get("code"), answer.get("msg"))
-        self._check_each(answer.get("data"), [*users, *topics], wire)
+        _check_each(answer.get("data"), [*users, *topics], wire)
         return ""
 
-    def _check_each(self, data: Any, recipients: list[str], wire: Wire) -> None:
-        entries = [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
-        told = {str(entry.get("uid") or entry.get("topicId")): entry for entry in entries}
-        refusals = []
-        for recipient in recipients:
-            entry = told.get(recipient, {})
-            try:
-                _CODES.check(entry.get("code"), entry.get("status") or "not among the recipients")
-            except Refused as refused:
-                refusals.append((recipient, refused))
-            else:
-                wire.mark_delivered(("to", recipient))
-        refuse_for(refusals, len(recipients))
+
+def _check_each(data: object, recipients: list[str], wire: Wire) -> None:
+    told = {str(entry.get("uid") or entry.get("topicId")): entry for entry in objects(data)}
+
+    def check(recipient: str) -> None:
+        entry = told.get(recipient, {})
+        _CODES.check(entry.get("code"), entry.get("status") or "not among the recipients")
+
+    each(recipients, wire, check)

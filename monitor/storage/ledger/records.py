@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeAlias
 
 from monitor.model import Device, DeviceId, IncidentId, Reason, State, WallMs
+
+SqlValue: TypeAlias = str | int | float | bytes | None
+"""What SQLite stores."""
 
 
 class Record(Protocol):
     @property
     def sql(self) -> str: ...
 
-    def values(self) -> tuple[Any, ...]: ...
+    def values(self) -> tuple[SqlValue, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class StateChanged:
 
     sql = "INSERT INTO state_change (device, at, state, reason, detail, parent) VALUES (?,?,?,?,?,?)"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.device, self.at, self.state.value, self.reason.value, self.detail, self.parent
 
 
@@ -47,7 +50,7 @@ class DeviceJoined:
         " feeder, checks) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
     )
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.device.id, self.at, *membership_of(self.device)
 
 
@@ -60,7 +63,7 @@ class DeviceLeft:
 
     sql = "UPDATE membership SET until=? WHERE device=? AND until IS NULL"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.at, self.device
 
 
@@ -107,7 +110,7 @@ class IncidentSaved:
         " ack_until=excluded.ack_until, level=excluded.level"
     )
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return (
             self.id,
             self.opened,
@@ -152,7 +155,7 @@ class AlertSaved:
         " severity=excluded.severity, detail=excluded.detail, unreported=excluded.unreported"
     )
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return (
             self.incident,
             self.rule,
@@ -183,7 +186,7 @@ class IncidentEvent:
 
     sql = "INSERT INTO incident_event (incident, at, kind, author, text) VALUES (?,?,?,?,?)"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.incident, self.at, self.kind, self.author, self.text
 
 
@@ -198,7 +201,7 @@ class MessageQueued:
 
     sql = "INSERT INTO outbox (id, incident, channel, kind, notice, created) VALUES (?,?,?,?,?,?)"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.id, self.incident, self.channel, self.kind, self.notice, self.created
 
 
@@ -211,7 +214,7 @@ class Told:
 
     sql = "INSERT OR IGNORE INTO told (incident, channel) VALUES (?,?)"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.incident, self.channel
 
 
@@ -234,7 +237,7 @@ class SeriesAlerted:
         " VALUES (?,?,?,?,?,?,?,?,?)"
     )
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return (
             self.at,
             self.rule,
@@ -263,7 +266,7 @@ class SilenceSaved:
         " ON CONFLICT (id) DO UPDATE SET ends=excluded.ends"
     )
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.id, self.match, self.author, self.reason, self.begins, self.ends
 
 
@@ -276,7 +279,7 @@ class LinkUsed:
 
     sql = "INSERT OR IGNORE INTO link_used (nonce, ends) VALUES (?,?)"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.nonce, self.ends
 
 
@@ -288,7 +291,7 @@ class LinksForgotten:
 
     sql = "DELETE FROM link_used WHERE ends <= ?"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return (self.at,)
 
 
@@ -305,7 +308,7 @@ class DeliveryTried:
 
     sql = "INSERT INTO delivery (outbox, at, outcome, code, detail, took_ms) VALUES (?,?,?,?,?,?)"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.outbox, self.at, self.outcome, self.code, self.detail, self.took_ms
 
 
@@ -319,7 +322,7 @@ class MessageDone:
 
     sql = "UPDATE outbox SET state=?, done=? WHERE id=?"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.state, self.at, self.id
 
 
@@ -331,7 +334,7 @@ class RunStarted:
 
     sql = "INSERT INTO run (id, started, alive, version) VALUES (?,?,?,?)"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.id, self.at, self.at, self.version
 
 
@@ -345,7 +348,7 @@ class RunAlive:
 
     sql = "UPDATE run SET alive=?, stopped=? WHERE id=?"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.at, int(self.stopped), self.id
 
 
@@ -361,5 +364,5 @@ class ReportMade:
 
     sql = "INSERT OR REPLACE INTO report_made (name, since, until, made, files) VALUES (?,?,?,?,?)"
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[SqlValue, ...]:
         return self.name, self.since, self.until, self.at, json.dumps(self.files, ensure_ascii=False)
