@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,12 @@ JUNE = period_of(Length.MONTH, date(2026, 6, 1), ZONE)
 AFTER = JUNE.until + 3600
 HOSTILE = '=HYPERLINK("http://evil","x")<script>alert(1)</script>'
 DAY = 86_400
+
+
+def zone_at_noon() -> str:
+    """Where it is about noon now, so that no day, week or month ends while a real daemon is looked at."""
+    ahead = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{-ahead:+d}"  # of POSIX: west is positive
 
 
 def town(path: Path | None = None) -> sqlite3.Connection:

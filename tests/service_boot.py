@@ -112,7 +112,7 @@ class Machine:
         said = self.run("systemctl", "show", unit, "--property", ",".join(properties))
         return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
 
-    def until(self, unit: str, name: str, wanted: str, patience_s: float = 30.0) -> str:
+    def until(self, unit: str, name: str, wanted: str, patience_s: float = 90.0) -> str:
         """The property once it holds ``wanted``."""
         end = time.monotonic() + patience_s
         value = ""
@@ -152,7 +152,7 @@ def booted(base: Path) -> Iterator[Machine]:
 
 def _first(process: subprocess.Popen[str]) -> int:
     """Wait until systemd answers; the pid of it."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         if process.poll() is not None:
             raise AssertionError(f"no boot: {process.communicate()[0]}")
@@ -167,7 +167,7 @@ def _first(process: subprocess.Popen[str]) -> int:
 
 def _remove(group: Path) -> None:
     """The killed processes leave their groups a moment later."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while group.exists() and time.monotonic() < end:
         for folder, _, _ in os.walk(group, topdown=False):
             with contextlib.suppress(OSError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from monitor.model import Device
 from monitor.simulate.city import city
 from monitor.simulate.wires import TCP_PORT
+from tests.addresses import own_network
 from tests.daemon_support import House
 
 CONFIG = """\
@@ -112,11 +112,10 @@ async def hook() -> AsyncIterator[Hook]:
 
 @contextlib.contextmanager
 def town(cameras: int, net: int) -> Iterator[Town]:
-    """Addresses in 127.x.``net``.0/24, x by our pid, so that tests beside each other do not meet."""
-    ours = 128 + os.getpid() % 120
+    """Addresses in 127.x.``net``.0/24, x this process's own, so that tests beside each other do not meet."""
     made = Town(
         [
-            replace(device, address=f"127.{ours}.{net}.{number + 1}", parents=())
+            replace(device, address=f"{own_network()}.{net}.{number + 1}", parents=())
             for number, device in enumerate(city(cameras))
         ]
     )

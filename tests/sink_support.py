@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from aiohttp import ClientSession, web
 
 from monitor.model import Device, DeviceId, Kind
 from monitor.storage.settings import InfluxSettings
+from tests.addresses import free_port
 
 CONFIG = """
 reporting-disabled = true
@@ -47,12 +47,6 @@ bind-address = "127.0.0.1:{rpc}"
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Influxd:
     """InfluxDB 1.x as Debian packages it, in a folder of its own."""
 
@@ -68,7 +62,7 @@ class Influxd:
         self._process = subprocess.Popen(
             ["influxd", "-config", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(400):
+        for _ in range(1200):
             try:
                 with urlopen(f"{self.url}/ping", timeout=5):
                     return
@@ -302,10 +296,8 @@ def safe_name(text: str) -> str:
     return re.sub(r"\W", "_", text)[-60:]
 
 
-async def until(condition: Any, tries: int = 1000) -> None:
-    """Wait for something that will become true; a bounded number of looks."""
-    for _ in range(tries):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come true")
+async def until(condition: Any) -> None:
+    """Wait for something that will become true."""
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)

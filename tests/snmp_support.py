@@ -24,6 +24,7 @@ from monitor.collectors.snmp.talk import Talk, get_all
 from monitor.secrets import Secret
 from monitor.simulate import snmp_agents
 from monitor.simulate.snmprec import Walk, encode_value, load
+from tests.addresses import free_port
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data" / "snmp"
 PUBLIC = Community(Version.V2C, Secret("public"))
@@ -149,12 +150,6 @@ class Proxy:
                 loop.remove_reader(back)
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 USERS = {
     b"md5des": keys.User(
         b"md5des", keys.Auth.MD5, Secret("auth pass 1"), keys.Priv.DES, Secret("priv pass 1")
@@ -226,7 +221,7 @@ class Snmpd:
                 "PATH": "/usr/sbin:/usr/bin",
             },
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(0.05)
             sock.connect(("127.0.0.1", self.port))
@@ -244,7 +239,7 @@ class Snmpd:
         """Politely, so that it counts its boots; or killed."""
         if self._process is not None:
             (self._process.kill if kill else self._process.terminate)()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     def forget_engine(self) -> None:

@@ -19,7 +19,7 @@ from monitor.clock import SystemClock
 from monitor.model import Device, Kind
 from monitor.simulate.city import city
 from monitor.simulate.phone import Phone
-from tests.daemon_support import KEY, ROOT, RULES, House
+from tests.daemon_support import KEY, PATIENCE_S, ROOT, RULES, House
 
 CONFIG = """\
 inventory = ["cameras.csv"]
@@ -144,7 +144,7 @@ def camera(street: Street, number: int = 0) -> Device:
 
 async def told(phone: Phone, *words: str) -> str:
     """The first message with all these words; waits for it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             for message in phone.received:
                 if all(word in message.text for word in words):

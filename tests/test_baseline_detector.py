@@ -37,7 +37,7 @@ def _wild(rng: np.random.Generator, series: int, samples: int) -> tuple[np.ndarr
     return t, v
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**32 - 1),
     direction=st.sampled_from([-1, 0, 1]),
@@ -67,7 +67,7 @@ def test_the_bank_equals_the_scalar_form_to_the_last_bit(
         assert bank.slim[:, column].tolist() == list(slim)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(samples=st.lists(st.tuples(st.floats(0, 4e9), ANY_NUMBER), max_size=60))
 def test_no_nan_ever_comes_out_whatever_goes_in(samples: list[tuple[float, float]]) -> None:
     wide, slim = scalar.memory()
@@ -77,7 +77,7 @@ def test_no_nan_ever_comes_out_whatever_goes_in(samples: list[tuple[float, float
     assert all(map(math.isfinite, slim))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     values=st.lists(st.floats(-1e30, 1e30) | st.sampled_from([1e-310, 0.0, -0.0, 5e-324, 1e30]), max_size=80)
 )
@@ -163,13 +163,13 @@ def test_time_going_backwards_is_passed_over(troubled: list[float], oddness: lis
 
 
 @given(value=st.floats(-1e12, 1e12))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_constant_series_never_alerts(value: float) -> None:
     assert max(support.run(timed([value] * (3 * PER_DAY)))) == 0
 
 
 @given(value=st.floats(-1e6, 1e6), other=st.floats(-1e6, 1e6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_without_any_spread_so_far_a_change_does_not_alert_at_once(value: float, other: float) -> None:
     odd = support.run(timed([value] * (3 * PER_DAY) + [other]))
     assert odd[-1] < 1
@@ -198,7 +198,7 @@ def grown(quiet: list[tuple[float, float]]) -> tuple[scalar.Table, scalar.Table]
     return wide, slim
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(size=st.floats(-1e9, 1e9), late=st.integers(0, PER_DAY - 1))
 def test_no_sample_alerts_by_itself(
     quiet: list[tuple[float, float]], grown: tuple[scalar.Table, scalar.Table], size: float, late: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from tests.books_oracle import Change, Facts, Member
 from tests.books_support import empty_ledger, past_of_small_house, write
 from tests.daemon_support import small_house
 from tests.icmp_support import icmp_or_skip
+from tests.reports_support import zone_at_noon
 
 ZONE = ZoneInfo("Asia/Shanghai")
 JUNE = period_of(Length.MONTH, date(2026, 6, 1), ZONE)
@@ -66,7 +67,7 @@ def test_a_month_that_is_over_has_nothing_to_win_back() -> None:
     assert found(ten_cameras(0), JUNE.until)["east"].lacking_per_day == 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(1, 29 * DAY), st.integers(0, 10_000), st.integers(0, 20), st.integers(1, 10_000))
 def test_winning_back_what_is_said_and_no_less_ends_the_month_well(
     passed: int, down_from: int, up_after: int, line_bp: int
@@ -135,6 +136,7 @@ def test_a_restart_takes_it_up_and_ends_what_was_grouped_otherwise() -> None:
 async def test_the_daemon_has_forecasts_made_and_opens_an_incident(tmp_path: Path) -> None:
     """A camera that was down all month so far, by the ledger of an earlier run."""
     icmp_or_skip()
+    zone = ZoneInfo(zone_at_noon())
     house = small_house(
         tmp_path,
         """
@@ -145,9 +147,10 @@ async def test_the_daemon_has_forecasts_made_and_opens_an_incident(tmp_path: Pat
         below = 96
         not_before = "0s"
         """,
+        zone.key,
     )
     now = int(time.time())
-    month = period_of(Length.MONTH, datetime.fromtimestamp(now, UTC).astimezone(ZONE).date(), ZONE)
+    month = period_of(Length.MONTH, datetime.fromtimestamp(now, zone).date(), zone)
     past_of_small_house(house, "down", (month.since - DAY) * 1000, now * 1000)
     async with house.running():
         status = await house.until(lambda s: bool(s["incidents"]))

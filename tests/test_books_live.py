@@ -33,7 +33,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(steps, min_size=1, max_size=8))
 def test_the_live_count_is_the_momentary_rate_of_the_books(script: list[tuple[str, object, int]]) -> None:
     world = town(cameras=2)

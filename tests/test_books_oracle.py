@@ -8,7 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.books.moments import moments
@@ -189,7 +189,7 @@ def _agree(story: Story) -> None:
                 assert at_day == (sum(r[0] for r in those), sum(r[1] for r in those))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(stories())
 def test_spans_and_seconds_agree(story: Story) -> None:
     """Over restarts, blindness, odd calendars, any exclusions, moved and retired devices."""
@@ -197,7 +197,7 @@ def test_spans_and_seconds_agree(story: Story) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=2500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2500)
 @given(stories())
 def test_spans_and_seconds_agree_on_many(story: Story) -> None:
     """The same on 2,500 random histories."""

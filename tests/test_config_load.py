@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tomli
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.check import check
@@ -192,7 +192,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(
     section=st.sampled_from(
         ["daemon", "states", "checks", "kind", "rule", "route", "receiver", "channel", "sink", "device",

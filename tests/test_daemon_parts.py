@@ -32,7 +32,7 @@ from tests.daemon_support import ROOT
 EVENTS = ("cut", "heal", "switch", "blind", "see", "crash", "reload", "lost")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.sampled_from(["cut", "heal", "switch", "blind", "see", "crash", "reload", "lost"]), max_size=8

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config import ConfigError, load
@@ -205,7 +205,7 @@ def test_a_reload_knows_what_came_what_went_and_what_changed() -> None:
     assert not diff(old, Inventory.of(old.devices.values()))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(
     rows=st.lists(
         st.lists(
@@ -230,7 +230,7 @@ def test_no_cell_crashes_the_reader(tmp_path: Path, rows: list[list[str]], encod
         assert error.problems
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(raw=st.binary(max_size=300) | st.binary(max_size=100).map(lambda tail: CHINESE.encode() + tail))
 def test_no_bytes_crash_the_reader(tmp_path: Path, raw: bytes) -> None:
     try:

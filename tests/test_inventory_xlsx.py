@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config import ConfigError, load
@@ -138,7 +138,7 @@ def test_entities_are_not_expanded(tmp_path: Path) -> None:
     assert "sesame" not in "".join(map(str, refused(configured(tmp_path))))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(
     cuts=st.lists(
         st.tuples(st.integers(0, 10_000), st.binary(min_size=1, max_size=4)), min_size=1, max_size=4
@@ -157,7 +157,7 @@ def test_a_damaged_workbook_is_a_problem_and_no_crash(tmp_path: Path, cuts: list
         assert error.problems
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(cell=st.text(alphabet='<>/="cvtsifrn A12 0.E+-x&;', max_size=40))
 def test_no_xml_in_a_sheet_crashes_the_reader(tmp_path: Path, cell: str) -> None:
     sheet_of(tmp_path / "cameras.xlsx", cell)

@@ -294,7 +294,7 @@ def test_no_window_of_sixty_seconds_has_more_than_the_rate(
         sent += [now] * posts
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(1, 4), st.lists(st.sampled_from([T, OK, P]), max_size=4)), max_size=12))
 async def test_every_message_is_delivered_or_dead_and_in_order_per_incident(
     messages: list[tuple[int, list[Outcome]]],

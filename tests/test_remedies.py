@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,6 +27,7 @@ from monitor.simulate.cameras import CameraServer
 from monitor.simulate.faults import Fault
 from monitor.storage.ledger.schema import migrate
 from monitor.storage.ledger.writer import commit, connect
+from tests.addresses import free_port
 from tests.camera_support import PASSWORD, USER, cameras, env, fleet, target
 from tests.test_rtsp_proof import collector as rtsp_collector
 
@@ -236,9 +236,7 @@ def switch(tmp_path: Path) -> Iterator[int]:
     """A real agent whose port 7 may be written: Net-SNMP's, with the object put in by ``override``."""
     if shutil.which("snmpd", path="/usr/sbin:/usr/bin") is None:
         pytest.skip("needs the Debian package snmpd")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = tmp_path / "snmpd.conf"
     config.write_text(
         "rwcommunity secret 127.0.0.1\noverride -rw .1.3.6.1.2.1.105.1.1.1.3.1.7 integer 1\n"

@@ -25,7 +25,7 @@ from monitor.words import Language
 from tests.books_support import past_of_small_house
 from tests.daemon_support import House, small_house
 from tests.icmp_support import icmp_or_skip
-from tests.reports_support import AFTER, JUNE, ZONE, town
+from tests.reports_support import AFTER, JUNE, ZONE, town, zone_at_noon
 
 
 def report(every: str, **more: object) -> ReportSettings:
@@ -136,6 +136,7 @@ async def test_the_daemon_makes_a_report_once_over_restarts_and_sends_it(tmp_pat
         formats = ["html"]
         receivers = ["boss"]
         """,
+        zone_at_noon(),
     )
     now = int(time.time())
     past_of_small_house(house, "up", (now - 3 * 86_400) * 1000, now * 1000)

@@ -14,6 +14,7 @@ import pytest
 
 from monitor.service.notify import Notifier, from_environment
 from monitor.service.pulse import Pulse, ailment
+from tests.daemon_support import PATIENCE_S, stopped
 from tests.service_support import furnish, hook, town
 
 WELL = Pulse(ticked=100, measured=900, round_ms=1000, writer_alive=True, writer_idle=0)
@@ -38,9 +39,9 @@ class Manager:
             except BlockingIOError:
                 return got
 
-    async def until(self, word: str, patience_s: float = 20.0) -> None:
+    async def until(self, word: str) -> None:
         """Wait for a message that holds ``word``, after those waited for before."""
-        end = time.monotonic() + patience_s
+        end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             self.heard += self.take()
             for place in range(self.read, len(self.heard)):
@@ -152,7 +153,7 @@ async def test_a_daemon_that_stands_still_is_not_fed(listener: Manager, tmp_path
             async with house.running():
                 await listener.until("WATCHDOG=1")
                 os.kill(house.pid, signal.SIGSTOP)
-                await asyncio.sleep(0.2)
+                await stopped(house.pid)
                 listener.take()
                 await asyncio.sleep(2.0)
                 assert listener.take() == []

@@ -23,9 +23,9 @@ from monitor.config import Config, load
 from monitor.config.daemon import LogFormat
 from monitor.secrets import SecretRef
 from monitor.settings import Section
+from tests.addresses import free_port
 from tests.daemon_support import ROOT
 from tests.service_support import furnish, hook, town
-from tests.test_guard_peer import free_port
 
 MARK = "S3CR3T"
 COMMANDS = (

@@ -112,7 +112,7 @@ def test_one_wild_reading_is_no_sign() -> None:
     assert signs_of(watch, START + 22 * DAY) == {}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     values=st.lists(
         st.tuples(

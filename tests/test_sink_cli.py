@@ -15,7 +15,8 @@ from monitor.clock import SystemClock
 from monitor.storage.influx import InfluxSink
 from monitor.storage.probe import probe
 from monitor.storage.settings import InfluxSettings
-from tests.sink_support import Influxd, free_port, influxd, safe_name, settings_v1  # noqa: F401 (fixture)
+from tests.addresses import free_port
+from tests.sink_support import Influxd, influxd, safe_name, settings_v1  # noqa: F401 (fixture)
 from tests.test_sink_influx import count, fronted, pings
 
 DEVICE = '[[device]]\nid = "c1"\nname = "Gate"\nkind = "camera"\naddress = "127.0.0.1"\n'

@@ -112,7 +112,6 @@ READINGS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(READINGS, max_size=5))
 def test_a_compiled_shape_and_the_slow_way_write_the_same_text(batch: list[list[Reading]]) -> None:
     results = [result(*readings) for readings in batch]
@@ -143,7 +142,7 @@ def test_a_field_that_the_schema_gains_has_its_type_from_then_on() -> None:
     assert b"opened=3i,locked=true,volts=12 " in made.results([door]).body
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([0, 1, 6, 6, 6, 400, 5000]), max_size=40), st.integers(1, 12))
 def test_a_slice_is_never_too_heavy_and_nothing_is_left_out(sizes: list[int], times: int) -> None:
     """A few thousand readings between two turns of the event loop, or one result that is larger."""

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from monitor.health.server import HealthServer
 from monitor.health.settings import HealthSettings
 from monitor.model import Point, WallMs
-from tests.sink_support import free_port
+from tests.addresses import free_port
 
 POINTS = [
     Point("camwatch_sink", (), (("written", 7), ("spool_bytes", 12)), WallMs(0)),

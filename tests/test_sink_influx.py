@@ -18,11 +18,11 @@ from monitor.model import DeviceId, Point, Reading, Reason, Result, WallMs
 from monitor.storage import batches, deadletter, intake
 from monitor.storage.influx import InfluxSink
 from monitor.storage.settings import InfluxSettings
+from tests.addresses import free_port
 from tests.sink_support import (
     Front,
     Influxd,
     devices,
-    free_port,
     influxd,  # noqa: F401 (fixture)
     influxd_in,
     safe_name,

@@ -152,7 +152,7 @@ TEXT = st.text(st.characters(codec=None), max_size=12)
 VALUE = st.one_of(st.floats(), st.integers(), st.booleans(), TEXT)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

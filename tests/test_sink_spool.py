@@ -216,7 +216,7 @@ OPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(OPS)
 def test_whatever_was_appended_and_not_taken_is_there_after_any_crash(
     tmp_path_factory: pytest.TempPathFactory, ops: list[tuple[str, int]]

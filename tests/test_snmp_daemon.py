@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from monitor.model import Device, DeviceId, Kind
+from tests.addresses import free_port
 from tests.daemon_support import House
-from tests.snmp_support import free_port
 from tests.street_support import Street
 
 CONFIG = """\
@@ -104,7 +104,7 @@ class Sender:
             env={"SNMP_PERSISTENT_DIR": str(self._folder), "PATH": "/usr/bin", "MIBS": ""},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        return await asyncio.wait_for(process.wait(), 20)
+        return await asyncio.wait_for(process.wait(), 90)
 
 
 async def test_notifications_of_every_version_are_taken_and_act_at_once(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_notifications_of_every_version_are_taken_and_act_at_once(tmp_path
             await house.until(lambda s: s["states"].get("down") == 1)
 
             # v3, an inform: acknowledged, or snmpinform would fail.
-            assert await sender.send("snmpinform", *V3, "-r1", "-t3", what=("", AUTHENTICATION_FAILURE)) == 0
+            assert await sender.send("snmpinform", *V3, "-r1", "-t20", what=("", AUTHENTICATION_FAILURE)) == 0
             await house.until(
                 lambda s: any(a["rule"] == "trap-alarm" for i in s["incidents"] for a in i["alerts"])
             )
@@ -155,7 +155,7 @@ async def test_notifications_of_every_version_are_taken_and_act_at_once(tmp_path
             # A reload keeps the port, the counts, and to senders of informs the same engine.
             house.config.write_text(house.config.read_text().replace("per_minute = 20", "per_minute = 19"))
             await house.ask("reload")
-            assert await sender.send("snmpinform", *V3, "-r1", "-t3", what=("", LINK_DOWN)) == 0
+            assert await sender.send("snmpinform", *V3, "-r1", "-t20", what=("", LINK_DOWN)) == 0
             status = await house.until(lambda s: s["traps"]["believed"] == 5)
             assert status["traps"]["unknown_sender"] == 1
             # One of another port listens there; without the section nobody listens.

@@ -15,6 +15,7 @@ from monitor.model import Reason
 from monitor.secrets import Secret
 from monitor.simulate.snmp_agents import Agents, Fault
 from monitor.simulate.snmprec import Walk, encode_value
+from tests.addresses import free_port
 from tests.snmp_support import (
     COLUMNS,
     PUBLIC,
@@ -26,7 +27,6 @@ from tests.snmp_support import (
     ask_name,
     engine,
     failure,
-    free_port,
     scripted,
     simulated,
     small_walk,
