@@ -31,7 +31,13 @@ PUBLIC = Community(Version.V2C, Secret("public"))
 V1_PUBLIC = Community(Version.V1, Secret("public"))
 SYS_NAME = ber.oid("1.3.6.1.2.1.1.5.0")
 SYS_UP_TIME = ber.oid("1.3.6.1.2.1.1.3.0")
-QUICK = EngineSettings(timeout_s=0.08, retries=1, backoff=1.5)
+PATIENT = EngineSettings(timeout_s=20, retries=1)
+"""For agents that answer: on a busy machine they too are held up."""
+QUICK = EngineSettings(timeout_s=0.06, retries=3, backoff=1.0)
+"""For agents of our own loop, some of which are silent. What holds it up holds up both sides of the talk, and
+hardly four times running."""
+FIRM = EngineSettings(timeout_s=0.2, retries=2, backoff=1.0)
+"""For agents of other processes whose answers are not believed, which is told when the time is over."""
 
 
 @cache
@@ -269,11 +275,11 @@ def name_of(reply: Reply) -> ber.Value:
     return reply.value(0)
 
 
-async def ask_name(engine: UdpEngine, agent: Agent, timeout_s: float = 5.0) -> ber.Value:
+async def ask_name(engine: UdpEngine, agent: Agent, timeout_s: float = 60.0) -> ber.Value:
     return (await engine.ask(agent, get_all(get(SYS_NAME)), timeout_s)).value(0)
 
 
-async def failure(engine: UdpEngine, agent: Agent, talk: Talk[object], timeout_s: float = 5.0) -> SnmpError:
+async def failure(engine: UdpEngine, agent: Agent, talk: Talk[object], timeout_s: float = 60.0) -> SnmpError:
     """The error that a conversation must end in."""
     with pytest.raises(SnmpError) as caught:
         await engine.ask(agent, talk, timeout_s)

@@ -85,7 +85,7 @@ TO_OUR_NETWORK = b"".join(
     for line in (
         (0x20, 0, 0, 16),  # the IPv4 destination
         (0x54, 0, 0, 0xFFFF0000),
-        (0x15, 0, 1, 0x7F4D0000),  # 127.77.0.0/16
+        (0x15, 0, 1, 0x7F4D0000),  # 127.77.0.0/16, which no other test has
         (0x06, 0, 0, 64),
         (0x06, 0, 0, 0),
     )

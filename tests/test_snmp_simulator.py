@@ -26,7 +26,7 @@ async def tool(*arguments: str) -> str:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
+        out, _ = await asyncio.wait_for(process.communicate(), 90)
     return out.decode()
 
 
@@ -35,7 +35,7 @@ async def tool(*arguments: str) -> str:
 )
 async def test_net_snmp_walks_it_to_its_end(walker: list[str]) -> None:
     with simulated(Agents(small_walk(rows=20))) as port:
-        found = await tool(*walker, "-cpublic", "-On", f"127.77.0.9:{port}", ".1.3.6.1.2.1.2")
+        found = await tool(*walker, "-cpublic", "-On", f"127.76.0.9:{port}", ".1.3.6.1.2.1.2")
         rows = [line for line in found.splitlines() if "= INTEGER" in line or "= STRING" in line]
         assert len(rows) == 40
         assert rows[0] == ".1.3.6.1.2.1.2.2.1.1.1 = INTEGER: 1"
@@ -43,9 +43,9 @@ async def test_net_snmp_walks_it_to_its_end(walker: list[str]) -> None:
 
 
 async def test_net_snmp_gets_values_and_what_is_missing() -> None:
-    with simulated(Agents(small_walk(), walks={"127.77.0.2": small_walk(rows=1)})) as port:
+    with simulated(Agents(small_walk(), walks={"127.76.0.2": small_walk(rows=1)})) as port:
         found = await tool(
-            "snmpget", "-v2c", "-cpublic", "-On", f"127.77.0.1:{port}",
+            "snmpget", "-v2c", "-cpublic", "-On", f"127.76.0.1:{port}",
             ".1.3.6.1.2.1.1.5.0", ".1.3.6.1.2.1.1.99.0", ".1.3.6.1.2.1.2.2.1.1.5",
         )  # fmt: skip
         assert found.splitlines() == [
@@ -53,7 +53,7 @@ async def test_net_snmp_gets_values_and_what_is_missing() -> None:
             ".1.3.6.1.2.1.1.99.0 = No Such Instance currently exists at this OID",
             ".1.3.6.1.2.1.2.2.1.1.5 = INTEGER: 5",
         ]
-        other = await tool("snmpget", "-v2c", "-cpublic", f"127.77.0.2:{port}", ".1.3.6.1.2.1.2.2.1.1.5")
+        other = await tool("snmpget", "-v2c", "-cpublic", f"127.76.0.2:{port}", ".1.3.6.1.2.1.2.2.1.1.5")
         assert "No Such Instance" in other
 
 

@@ -229,7 +229,7 @@ async def send(*arguments: str, folder: Path) -> int:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    return await asyncio.wait_for(process.wait(), 20)
+    return await asyncio.wait_for(process.wait(), 90)
 
 
 VARIABLES = ("", LINK_DOWN, "1.3.6.1.2.1.2.2.1.1.7", "i", "7")
@@ -240,10 +240,9 @@ async def heard(station: Station, *arguments: str, folder: Path) -> int:
     try:
         target = f"udp:127.0.0.1:{station.receiver.port}"
         code = await send(*arguments, target, *VARIABLES, folder=folder)
-        for _ in range(50):
-            if station.results:
-                break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(60):
+            while not station.results:
+                await asyncio.sleep(0.02)
         return code
     finally:
         await station.receiver.stop()
@@ -263,7 +262,7 @@ async def test_both_kinds_of_address_arrive_at_one_socket(
 async def test_v2c_traps_and_informs_of_net_snmp(station: Station, tmp_path: Path) -> None:
     assert await heard(station, "snmptrap", "-v2c", "-cpublic", folder=tmp_path) == 0
     assert station.readings == EXPECTED
-    assert await heard(station, "snmpinform", "-v2c", "-cpublic", "-r1", "-t1", folder=tmp_path) == 0
+    assert await heard(station, "snmpinform", "-v2c", "-cpublic", "-r1", "-t20", folder=tmp_path) == 0
     assert station.readings == EXPECTED * 2
 
 
@@ -276,10 +275,9 @@ async def test_v1_traps_of_net_snmp(station: Station, tmp_path: Path) -> None:
                 "snmptrap", "-v1", "-cpublic", target, "1.3.6.1.4.1.318", "127.0.0.1", generic, specific, "1",
                 *VARIABLES[2:], folder=tmp_path,
             )  # fmt: skip
-        for _ in range(50):
-            if len(station.results) == 2:
-                break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(60):
+            while len(station.results) < 2:
+                await asyncio.sleep(0.02)
     finally:
         await station.receiver.stop()
     assert [result.detail for result in station.results] == ["linkDown", "upsOnBattery"]
@@ -317,7 +315,7 @@ async def test_v3_traps_of_net_snmp(station: Station, tmp_path: Path, name: byte
 async def test_v3_informs_are_acknowledged_after_discovery(
     station: Station, tmp_path: Path, name: bytes
 ) -> None:
-    arguments = ["snmpinform", *options(USERS[name]), "-r1", "-t1"]
+    arguments = ["snmpinform", *options(USERS[name]), "-r1", "-t20"]
     assert await heard(station, *arguments, folder=tmp_path) == 0
     assert station.readings == EXPECTED
     assert station.receiver.stats["refused_discovery"] >= 1

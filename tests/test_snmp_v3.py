@@ -13,13 +13,13 @@ from pysnmp.proto import rfc1902
 from pysnmp.proto.secmod.eso.priv import aes192, aes256
 
 from monitor.collectors.snmp import ber, keys, usm, v3
-from monitor.collectors.snmp.agents import EngineSettings
 from monitor.collectors.snmp.messages import PduType, Request, SnmpError, get
 from monitor.collectors.snmp.talk import get_all, walk_table
 from monitor.model import Reason
 from monitor.secrets import Secret
 from tests.snmp_support import (
-    QUICK,
+    FIRM,
+    PATIENT,
     SYS_NAME,
     USERS,
     Proxy,
@@ -32,7 +32,6 @@ from tests.snmp_support import (
 )
 
 ENGINE = bytes.fromhex("800000020109840301")
-PATIENT = EngineSettings(timeout_s=0.4, retries=2)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +116,7 @@ async def test_every_protocol_agrees_with_net_snmp(snmpd: Snmpd, user: bytes) ->
     async with engine(PATIENT) as ours:
         agent = agent_at(snmpd.port, session(user))
         assert await ask_name(ours, agent) == b"camwatch-test"
-        (column,) = await ours.ask(agent, walk_table((ber.oid("1.3.6.1.2.1.1"),), agent.limits), 10)
+        (column,) = await ours.ask(agent, walk_table((ber.oid("1.3.6.1.2.1.1"),), agent.limits), 60)
         assert len(column.indexes) > 20
         assert not ours.stats
 
@@ -153,7 +152,7 @@ async def test_an_agent_costs_one_message_once_it_is_known(snmpd: Snmpd) -> None
 )
 async def test_wrong_credentials_are_told_as_auth(snmpd: Snmpd, user: keys.User, word: str) -> None:
     """A wrong privacy key makes the agent silent or complain, as its version goes: never a value."""
-    async with engine(QUICK) as ours:
+    async with engine(FIRM) as ours:
         error = await failure(ours, agent_at(snmpd.port, usm.Session(user, 1)), get_all(get(SYS_NAME)))
         if word:
             assert error.reason is Reason.AUTH
@@ -198,12 +197,14 @@ async def test_a_forged_answer_is_never_taken(snmpd: Snmpd, user: bytes, forge: 
     """Zeroed, flipped and missing digests, and a flipped bit of what they protect."""
     proxy = Proxy(("127.0.0.1", snmpd.port))
     with proxy.running() as port:
-        async with engine(QUICK) as ours:
+        async with engine(PATIENT) as ours:
             agent = agent_at(port, session(user))
             assert await ask_name(ours, agent) == b"camwatch-test"
             proxy.meddle = lambda reply: [forge(reply)]  # type: ignore[operator]  # one of the four above
+            ours.settings = FIRM
             error = await failure(ours, agent, get_all(get(SYS_NAME)))
             assert error.reason in (Reason.AUTH, Reason.PROTOCOL)
+            ours.settings = PATIENT
             proxy.meddle = lambda reply: [reply]
             assert await ask_name(ours, agent) == b"camwatch-test"
 
@@ -211,11 +212,12 @@ async def test_a_forged_answer_is_never_taken(snmpd: Snmpd, user: bytes, forge: 
 async def test_a_replayed_answer_is_never_taken(snmpd: Snmpd) -> None:
     proxy = Proxy(("127.0.0.1", snmpd.port))
     with proxy.running() as port:
-        async with engine(QUICK) as ours:
+        async with engine(PATIENT) as ours:
             agent = agent_at(port, session())
             await ask_name(ours, agent)
             old = proxy.replies[-1]
             proxy.meddle = lambda reply: [old]
+            ours.settings = FIRM
             assert (await failure(ours, agent, get_all(get(SYS_NAME)))).reason is Reason.TIMEOUT
             assert ours.stats["late_or_unasked"] >= 1
 
@@ -250,13 +252,15 @@ async def test_an_agent_that_has_lost_count_of_its_boots_is_found_again() -> Non
     """A replaced device with the same engine ID counts its boots from one: nothing is taken while it looks
     like a replay, and the next poll begins anew."""
     with running_snmpd() as daemon:
-        async with engine(QUICK) as ours:
+        async with engine(PATIENT) as ours:
             agent = agent_at(daemon.port, session())
             await ask_name(ours, agent)
             assert isinstance(agent.session, usm.Session)
             agent.session.boots += 5
+            ours.settings = FIRM
             error = await failure(ours, agent, get_all(get(SYS_NAME)))
             assert error.reason is Reason.AUTH
+            ours.settings = PATIENT
             assert await ask_name(ours, agent) == b"camwatch-test"
 
 

@@ -37,7 +37,7 @@ async def port() -> AsyncIterator[int]:
         await server.wait_closed()
 
 
-async def collect(aims: list[Target], within_s: float = 5.0, **settings: object) -> list[Result]:
+async def collect(aims: list[Target], within_s: float = 60.0, **settings: object) -> list[Result]:
     tcp = TcpCollector(TcpSettings.model_validate(settings), Env(SystemClock(), random.Random(1)))
     await tcp.start()
     results = []
@@ -138,9 +138,11 @@ async def test_the_deadline_holds_and_what_was_not_tried_is_not_down(net: Networ
     aims = targets(*[f"10.98.0.{i}" for i in range(1, 101)])
     results = await collect(aims, within_s=0.5, timeout="200ms", port=554, concurrency=10)
     found = Counter(result.reason for result in results)
+    # In half a second two turns of ten; whoever is under way at its end was not given his time.
     assert set(found) <= {Reason.TIMEOUT, Reason.OWN_LOSS, Reason.SEND_FAILED}
-    assert found[Reason.TIMEOUT] == 20
-    assert found[Reason.SEND_FAILED] > 60
+    assert found[Reason.TIMEOUT] <= 20
+    assert found[Reason.OWN_LOSS] <= 10
+    assert found[Reason.SEND_FAILED] >= 70
 
 
 async def test_a_sweep_given_up_half_way_leaks_no_connection(net: Network) -> None:
@@ -158,8 +160,6 @@ async def test_a_thousand_connections_leak_nothing(port: int) -> None:
     before = sockets_open()
     results = await collect(targets(*[f"127.0.{i // 250}.{i % 250 + 1}" for i in range(1000)]), port=port)
     assert Counter(result.reason for result in results) == {Reason.OK: 1000}
-    for _ in range(100):
-        if sockets_open() == before:
-            break
-        await asyncio.sleep(0.01)
-    assert sockets_open() == before
+    async with asyncio.timeout(60):
+        while sockets_open() != before:
+            await asyncio.sleep(0.01)
