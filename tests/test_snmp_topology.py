@@ -12,7 +12,7 @@ from monitor.collectors.snmp.topology import Survey
 from monitor.control.ports import proposals
 from monitor.model import Device, DeviceId, Kind, MonoMs, Reading
 from monitor.simulate.snmp_agents import Agents
-from monitor.simulate.snmprec import Walk, encode_value
+from monitor.simulate.snmprec import Walk, encode_unsigned, encode_value
 from tests.snmp_support import PUBLIC, recorded
 
 CORE, EDGE = DeviceId("core"), DeviceId("edge")
@@ -87,6 +87,33 @@ def test_ports_between_switches_are_uplinks() -> None:
         CORE: {101},
         EDGE: {104},
     }
+
+
+def test_a_neighbours_port_is_known_by_its_name_where_lldp_counts_differently() -> None:
+    """Here LLDP's port 2 is the bridge's port 4."""
+    walk = bridge(0xE0, {}, lldp={2: 0xC0}).changed(
+        {ber.oid("1.0.8802.1.1.2.1.3.7.1.3.2"): encode_value(ber.OCTETS, "GE4", False)}
+    )
+    assert [near.port for near in surveyed(walk).neighbours] == [104]
+    walk = walk.changed(
+        {
+            ber.oid("1.0.8802.1.1.2.1.3.7.1.3.2"): encode_value(ber.OCTETS, "Gi3", False),
+            ber.oid("1.3.6.1.2.1.31.1.1.1.1.103"): encode_value(ber.OCTETS, "Gi3", False),
+        }
+    )
+    assert [near.port for near in surveyed(walk).neighbours] == [103]
+    assert [near.port for near in surveyed(bridge(0xE0, {}, lldp={2: 0xC0})).neighbours] == [102]
+
+
+def test_an_address_tables_number_is_not_taken_for_its_vlan() -> None:
+    """Table 3 is that of VLAN 20; once VLAN 30 shares it, nobody can tell."""
+    walk = bridge(0xE0, {1: [1]}, vlan=3)
+    fdb = "1.3.6.1.2.1.17.7.1.4.2.1.3.900"
+    assert [seen.vlan for seen in surveyed(walk).learned] == [3]
+    walk = walk.changed({ber.oid(f"{fdb}.20"): encode_unsigned(ber.GAUGE32, 3)})
+    assert [seen.vlan for seen in surveyed(walk).learned] == [20]
+    walk = walk.changed({ber.oid(f"{fdb}.30"): encode_unsigned(ber.GAUGE32, 3)})
+    assert [seen.vlan for seen in surveyed(walk).learned] == [0]
 
 
 def test_an_address_that_nobody_entered_is_found_in_a_camera_vlan_only() -> None:

@@ -7,7 +7,7 @@ accept: nothing here changes the inventory.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from sys import intern
 
@@ -22,12 +22,17 @@ _FDB_PORT = ber.oid("1.3.6.1.2.1.17.4.3.1.2")
 _FDB_STATUS = ber.oid("1.3.6.1.2.1.17.4.3.1.3")
 _VLAN_FDB_PORT = ber.oid("1.3.6.1.2.1.17.7.1.2.2.1.2")
 _VLAN_FDB_STATUS = ber.oid("1.3.6.1.2.1.17.7.1.2.2.1.3")
+_FDB_OF_VLAN = ber.oid("1.3.6.1.2.1.17.7.1.4.2.1.3")
+"""dot1qVlanFdbId, indexed by time mark and VLAN: address tables are numbered, and not always as the VLANs."""
+_LLDP_LOCAL_ID = ber.oid("1.0.8802.1.1.2.1.3.7.1.3")
+_LLDP_LOCAL_NAME = ber.oid("1.0.8802.1.1.2.1.3.7.1.4")
 _LLDP_CHASSIS_KIND = ber.oid("1.0.8802.1.1.2.1.4.1.1.4")
 _LLDP_CHASSIS = ber.oid("1.0.8802.1.1.2.1.4.1.1.5")
 _LLDP_NAME = ber.oid("1.0.8802.1.1.2.1.4.1.1.9")
 _ARP = ber.oid("1.3.6.1.2.1.4.22.1.2")
 """ipNetToMediaPhysAddress, indexed by ifIndex and address."""
 _IF_NAME = ber.oid("1.3.6.1.2.1.2.2.1.2")
+_IF_SHORT_NAME = ber.oid("1.3.6.1.2.1.31.1.1.1.1")
 _IF_ADDRESS = ber.oid("1.3.6.1.2.1.2.2.1.6")
 
 _LEARNED = 3
@@ -94,9 +99,19 @@ def survey(limits: Limits) -> Talk[Survey]:
         (_BASE_PORT, _FDB_PORT, _FDB_STATUS, _VLAN_FDB_PORT, _VLAN_FDB_STATUS, _IF_NAME, _IF_ADDRESS, _ARP),
         limits,
     )
-    kinds, chassis, system_names = yield from walk_table(
-        (_LLDP_CHASSIS_KIND, _LLDP_CHASSIS, _LLDP_NAME), limits
+    kinds, chassis, system_names, local_ids, local_names, short_names, tables = yield from walk_table(
+        (
+            _LLDP_CHASSIS_KIND,
+            _LLDP_CHASSIS,
+            _LLDP_NAME,
+            _LLDP_LOCAL_ID,
+            _LLDP_LOCAL_NAME,
+            _IF_SHORT_NAME,
+            _FDB_OF_VLAN,
+        ),
+        limits,
     )
+    vlan_of = _vlans(tables)
     to_if = {ber.index(index)[0]: number for index, number in _numbers(base).items()}
     out = Survey(
         ports={ber.index(index)[0]: words(value) for index, value in _rows(names).items()},
@@ -114,24 +129,51 @@ def survey(limits: Limits) -> Talk[Survey]:
                 and max(parts[-6:]) < 256
                 and port
             ):
-                vlan = parts[0] if len(parts) == 7 else 0
+                vlan = vlan_of.get(parts[0], parts[0]) if len(parts) == 7 else 0
                 # Every switch on the way knows the address: one text for all of them.
                 mac = intern(bytes(parts[-6:]).hex(":"))
                 out.learned.append(Learned(mac, to_if.get(port, port), vlan))
     kind_of, name_of = _numbers(kinds), _rows(system_names)
+    local = _local_ports((local_ids, local_names), (names, short_names), to_if)
     for index, value in _rows(chassis).items():
         parts = ber.index(index)
         if len(parts) == 3:
             mac = _mac(value) if kind_of.get(index) == _CHASSIS_IS_MAC else ""
             name = name_of.get(index)
             out.neighbours.append(
-                Neighbour(to_if.get(parts[1], parts[1]), text(name) if isinstance(name, bytes) else "", mac)
+                Neighbour(local(parts[1]), text(name) if isinstance(name, bytes) else "", mac)
             )
     for index, value in _rows(arp).items():
         parts = ber.index(index)
         if len(parts) == 5 and (mac := _mac(value)):
             out.arp[".".join(map(str, parts[1:]))] = mac
     return out
+
+
+def _vlans(tables: Column) -> dict[int, int]:
+    """The VLAN of each address table; 0 where several share one: then it cannot be told."""
+    vlans: dict[int, set[int]] = defaultdict(set)
+    for index, table in _numbers(tables).items():
+        vlans[table].add(ber.index(index)[-1])
+    return {table: found.pop() if len(found) == 1 else 0 for table, found in vlans.items()}
+
+
+def _local_ports(
+    told: tuple[Column, Column], names: tuple[Column, Column], to_if: Mapping[int, int]
+) -> Callable[[int], int]:
+    """From LLDP's numbers of ports to ifIndexes: by a name that both tables have, since the numbers are each
+    maker's own; else as if they were the bridge's."""
+    by_name: dict[str, set[int]] = defaultdict(set)
+    for column in names:
+        for index, value in _rows(column).items():
+            by_name[words(value)].add(ber.index(index)[0])
+    known: dict[int, int] = {}
+    for column in told:
+        for index, value in _rows(column).items():
+            ports = by_name.get(words(value), set())
+            if len(ports) == 1 and value:
+                known.setdefault(ber.index(index)[0], next(iter(ports)))
+    return lambda number: known.get(number, to_if.get(number, number))
 
 
 def _rows(column: Column) -> dict[bytes, ber.Value]:
