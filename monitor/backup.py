@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -132,7 +133,8 @@ def state_dirs(manifest: Manifest, root: Path) -> list[Path]:
 def restore(backup: Path, root: Path, *, replace: bool) -> list[Path]:
     """Put every file back to where it stood, below ``root``. Nothing is touched before the whole backup has
     been checked; files in the way are an error unless ``replace`` (they are then kept beside, as
-    ``NAME.before-restore``). A file belongs to whom its folder belongs. ``BackupError``, ``LedgerTooNew``."""
+    ``NAME.before-restore``). A file belongs to whom its folder belongs, and its group may read it where it may
+    read the folder. ``BackupError``, ``LedgerTooNew``."""
     manifest = read_manifest(backup)
     targets = [(file, _below(root, file)) for file in manifest.files]
     in_the_way = [target for _, target in targets if target.exists()]
@@ -261,11 +263,13 @@ def _put(tar: tarfile.TarFile, file: Kept, target: Path) -> None:
         if beside.exists():
             beside.replace(beside.with_name(beside.name + ".before-restore"))
     part = target.with_name(f".{target.name}.part")
+    # As the folder: the configuration is root's, and its group may read it; the books are nobody else's.
+    mode = 0o600 | stat.S_IMODE(target.parent.stat().st_mode) & 0o040
     stream = tar.extractfile(_name(file))
     if stream is None:
         raise BackupError(f"{file.path} is missing in the backup")
     with part.open("wb") as out:
-        part.chmod(0o600)
+        part.chmod(mode)
         shutil.copyfileobj(stream, out)
         out.flush()
         os.fsync(out.fileno())

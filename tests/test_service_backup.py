@@ -126,6 +126,18 @@ def test_files_in_the_way_are_kept_beside(tmp_path: Path) -> None:
     assert (config.parent / "camwatch.toml.before-restore").read_text() == "# spoilt"
 
 
+def test_a_restored_file_may_be_read_by_whoever_may_read_its_folder(tmp_path: Path) -> None:
+    """As install-service leaves it: the configuration is root's, the service reads it by its group."""
+    config = house(tmp_path / "here")
+    target = make(layout(config), tmp_path / "backups", MADE)
+    folder = tmp_path / "there" / config.parent.relative_to("/")
+    (folder / "state").mkdir(parents=True, mode=0o700)
+    folder.chmod(0o750)
+    restore(target, tmp_path / "there", replace=False)
+    assert oct((folder / "camwatch.toml").stat().st_mode & 0o777) == "0o640"
+    assert oct((folder / "state" / "ledger.db").stat().st_mode & 0o777) == "0o600"
+
+
 def test_nothing_is_restored_under_a_daemon_that_runs_wherever_its_folders_are(tmp_path: Path) -> None:
     config = house(tmp_path / "here")
     target = make(layout(config), tmp_path / "backups", MADE)
