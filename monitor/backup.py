@@ -133,8 +133,8 @@ def state_dirs(manifest: Manifest, root: Path) -> list[Path]:
 def restore(backup: Path, root: Path, *, replace: bool) -> list[Path]:
     """Put every file back to where it stood, below ``root``. Nothing is touched before the whole backup has
     been checked; files in the way are an error unless ``replace`` (they are then kept beside, as
-    ``NAME.before-restore``). A file belongs to whom its folder belongs, and its group may read it where it may
-    read the folder. ``BackupError``, ``LedgerTooNew``."""
+    ``NAME.before-restore``). A file belongs to whom its folder belongs, and its group may read it where
+    it may read the folder. ``BackupError``, ``LedgerTooNew``."""
     manifest = read_manifest(backup)
     targets = [(file, _below(root, file)) for file in manifest.files]
     in_the_way = [target for _, target in targets if target.exists()]
