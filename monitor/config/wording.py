@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -44,6 +45,8 @@ _BOUNDS = {
 }
 
 
+_SELECTING = frozenset(("match", "select", "source", "target"))
+"""Keys without which a section would be about everything."""
 _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 
 
@@ -57,9 +60,11 @@ class _Complaint:
 
 
 def validate(shape: Any, value: Any, place: Place, findings: Findings, *, private: bool = False) -> Any:
-    """``value`` as ``shape`` (a settings class or a union of them), or ``None`` with every fault noted.
+    """``value`` as ``shape`` (a settings class or a union of them), with every fault noted.
 
-    ``private`` keeps what was found out of the messages: somebody may have put a secret there.
+    With faults: what is left of it without the keys that are wrong, so that other sections can be held
+    against it and all faults are found at once; ``None`` where too little is left. ``private`` keeps what was
+    found out of the messages, and takes up nothing that has a fault: somebody may have put a secret there.
     """
     try:
         return TypeAdapter(shape).validate_python(value)
@@ -79,7 +84,26 @@ def validate(shape: Any, value: Any, place: Place, findings: Findings, *, privat
             )
     for complaint in merged.values():
         findings.error(place.at(*complaint.steps), complaint.found, complaint.right)
-    return None
+    return (
+        None if private else _what_is_left(shape, value, [complaint.steps for complaint in merged.values()])
+    )
+
+
+def _what_is_left(shape: Any, value: Any, wrong: list[tuple[str | int, ...]]) -> Any:
+    """``value`` as ``shape`` without what stands at these places."""
+    left = deepcopy(value)
+    for steps in sorted(wrong, reverse=True):  # of a list, the last first
+        if not steps or not _SELECTING.isdisjoint(steps):
+            return None
+        holder = _at_steps(left, steps[:-1])
+        try:
+            del holder[steps[-1]]
+        except (LookupError, TypeError):
+            return None  # it is something missing that is wrong
+    try:
+        return TypeAdapter(shape).validate_python(left)
+    except ValidationError:
+        return None
 
 
 def _within(inner: ErrorDetails, outer: ErrorDetails) -> bool:

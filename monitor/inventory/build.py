@@ -64,6 +64,8 @@ class Builder:
         self._shared_checks: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._tidied: dict[Field, _Tidied] = {}
         self._mentioned: set[str] = set()
+        self._refused: list[tuple[DeviceId, Origin]] = []
+        """Parents named by rows that were refused."""
 
     def add_site(self, site: Site, place: Place) -> None:
         if site.name in self._sites:
@@ -92,7 +94,9 @@ class Builder:
 
     def build(self, *, whole: bool = True) -> Inventory:
         """``whole``: nothing of the inventory was unreadable, so that an unknown parent really is unknown."""
-        check_parents(self._devices, self._origins, self._mentioned, self._findings, whole=whole)
+        check_parents(
+            self._devices, self._origins, self._mentioned, self._refused, self._findings, whole=whole
+        )
         return Inventory.of(self._devices.values(), self._sites.values())
 
     def _row(self, origin: Origin, row: Row) -> None:
@@ -115,6 +119,7 @@ class Builder:
         checks, liveness = self._checks(origin, row, kind)
         if id_ is None:
             self.mention(row.id)
+            self._refuse(origin, parents, address, canonical_address)
             return
         site = self._sites.get(site_name := self._text(origin, Field.SITE, row.site))
         area = self._text(origin, Field.AREA, row.area)
@@ -150,18 +155,31 @@ class Builder:
                 f'the id "{device.id}" is also in {earlier.place()}',
                 "give each device an id of its own",
             )
+            # A row that stands there twice is one fault.
+            twice = self._addresses.get(canonical_address) is earlier
+            self._refuse(origin, device.parents, device.address, "" if twice else canonical_address)
             return
         if odd := cells.odd_code(device.id):
             self._findings.warning(origin.place(Field.ID), odd)
         self._devices[device.id] = device
         self._origins[device.id] = origin
+        self._one_address(origin, device.address, canonical_address)
+
+    def _refuse(
+        self, origin: Origin, parents: tuple[DeviceId, ...], address: str, canonical_address: str
+    ) -> None:
+        """The row cannot be kept; what else is wrong with it is told all the same."""
+        self._refused.extend((parent, origin) for parent in parents)
+        self._one_address(origin, address, canonical_address)
+
+    def _one_address(self, origin: Origin, address: str, canonical_address: str) -> None:
         if not canonical_address:
             return
         same = self._addresses.setdefault(canonical_address, origin)
         if same is not origin:
             self._findings.error(
                 origin.place(Field.ADDRESS),
-                f"the address {device.address} is also in {same.place()}",
+                f"the address {address} is also in {same.place()}",
                 "give each device an address of its own",
             )
 

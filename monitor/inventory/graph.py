@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 from monitor.inventory.columns import Field
 from monitor.model import Device, DeviceId, Kind
@@ -19,23 +19,39 @@ class HasPlace(Protocol):
     def place(self, field: Field | None = None) -> Place: ...
 
 
+class _Child(NamedTuple):
+    """Who names a parent; ``None`` where the row has no id that could be kept."""
+
+    id: DeviceId | None
+    origin: HasPlace
+
+
 def check_parents(
     devices: Mapping[DeviceId, Device],
     origins: Mapping[DeviceId, HasPlace],
     mentioned: Collection[str],
+    refused: Iterable[tuple[DeviceId, HasPlace]],
     findings: Findings,
     *,
     whole: bool,
 ) -> None:
     """``mentioned`` are ids of rows that were refused, ``whole`` tells that no others are missing: a fault
-    is told once, where it is, and not again at all that refers to it."""
-    unknown: dict[DeviceId, list[DeviceId]] = {}
+    is told once, where it is, and not again at all that refers to it. ``refused``: the parents that such
+    rows name."""
+    unknown: dict[DeviceId, list[_Child]] = {}
+
+    def is_lost(parent: DeviceId) -> bool:
+        return whole and parent not in devices and parent not in mentioned
+
     for device in devices.values():
         for parent in device.parents:
-            if whole and parent not in devices and parent not in mentioned:
-                unknown.setdefault(parent, []).append(device.id)
+            if is_lost(parent):
+                unknown.setdefault(parent, []).append(_Child(device.id, origins[device.id]))
+    for parent, origin in refused:
+        if is_lost(parent):
+            unknown.setdefault(parent, []).append(_Child(None, origin))
     if unknown:
-        _tell_unknown(unknown, devices, origins, findings)
+        _tell_unknown(unknown, devices, findings)
     for cycle in cycles(devices):
         path = " → ".join((*cycle, cycle[0]))
         others = ", ".join(str(origins[id_].place()) for id_ in cycle[1 : NAMED_ROWS + 1])
@@ -47,10 +63,7 @@ def check_parents(
 
 
 def _tell_unknown(
-    unknown: Mapping[DeviceId, list[DeviceId]],
-    devices: Mapping[DeviceId, Device],
-    origins: Mapping[DeviceId, HasPlace],
-    findings: Findings,
+    unknown: Mapping[DeviceId, list[_Child]], devices: Mapping[DeviceId, Device], findings: Findings
 ) -> None:
     likely = [device.id for device in devices.values() if device.kind is not Kind.CAMERA]
     likely = likely or list(devices)[:5000]
@@ -62,16 +75,16 @@ def _tell_unknown(
             right = f'a parent is named by its id: write "{by_id}"'
         else:
             right = (
-                did_you_mean(parent, (id_ for id_ in likely if id_ not in children[:1]))
+                did_you_mean(parent, (id_ for id_ in likely if id_ != children[0].id))
                 if number < SUGGESTED
                 else ""
             )
         found = f'the parent "{parent}" is not in the inventory'
         if len(children) > 1:
-            rows = ", ".join(str(origins[child].place()) for child in children[1:NAMED_ROWS])
+            rows = ", ".join(str(child.origin.place()) for child in children[1:NAMED_ROWS])
             rest = len(children) - NAMED_ROWS
             found += f" (also named by {rows}{f' and {rest} more' if rest > 0 else ''})"
-        findings.error(origins[children[0]].place(Field.PARENTS), found, right)
+        findings.error(children[0].origin.place(Field.PARENTS), found, right)
 
 
 def cycles(devices: Mapping[DeviceId, Device]) -> Iterator[tuple[DeviceId, ...]]:
