@@ -17,6 +17,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from monitor.model import Device
+from monitor.problems import did_you_mean
 
 LABELS = ("id", "name", "kind", "site", "area", "key_site", "vendor", "model", "feeder", "address")
 TAG = "tag."
@@ -118,9 +119,8 @@ class DeviceSelector(Selector):
         selector = super()._validate(value)
         for label in selector.labels:
             if label not in LABELS and not label.startswith(TAG):
-                raise ValueError(
-                    f'devices have no label "{label}"; they have {", ".join(LABELS)} and {TAG}NAME'
-                )
+                hint = f"{did_you_mean(label, LABELS)} they have {', '.join(LABELS)} and {TAG}NAME"
+                raise ValueError(f'devices have no label "{label}"; {hint.lstrip()}')
         return selector
 
 

@@ -69,6 +69,10 @@ async def test_on_call_explains_silences_acknowledges_notes_and_resolves(
         with pytest.raises(ControlError, match="used already"):
             await house.ask("redeem", token=token)
         assert "acknowledged by link" in await run("explain", camera.name)
+        slip = await run("silence", "add", "--match", "aera=东", "--until", "1h", "--reason", "x")
+        assert 'no alert has a label "aera"; did you mean "area"?' in slip
+        with pytest.raises(ControlError, match="at most 2000 are kept"):
+            await house.ask("note", incident=number, author="x", text="长" * 2001)
         await run("note", str(number), "已到现场", "--by", "王工")
         assert await run("resolve", str(number), "已熔接", "--by", "王工") == f"#{number} resolved by 王工\n"
         await run("cause", str(number), "光纤被挖断", "--by", "王工")  # often known only when it is over

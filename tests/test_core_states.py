@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.model import DeviceId, State
+from monitor.model import DeviceId, Reason, Result, State
 from monitor.states import flap_percent
 from tests.core_support import town
 
@@ -26,6 +26,25 @@ def test_down_is_booked_from_the_first_failed_probe():
     found, since = world.pipeline.states.state(DeviceId("cam0.0.1"))
     assert found is State.DOWN
     assert before <= since <= before + 10_000  # within one interval of the unplugging, not when confirmed
+
+
+def test_a_probe_that_failed_through_us_is_said_to_have_and_never_becomes_the_reason_of_a_downtime():
+    world = town()
+    id_, now = DeviceId("cam0.0.1"), world.clock.now()
+
+    def fails(reason: Reason) -> None:
+        world.pipeline.on_results([Result(id_, "icmp", now.wall, reason, detail=f"by {reason}")], now)
+
+    fails(Reason.RESOLVE)
+    track = world.pipeline.states.tracks[id_]
+    assert track.failing is not None
+    failing = track.failing["icmp"]
+    assert (failing.fails, failing.ours, failing.reason, failing.detail) == (
+        0, 1, Reason.RESOLVE, "by resolve",
+    )  # fmt: skip
+    fails(Reason.REFUSED)
+    fails(Reason.SEND_FAILED)
+    assert (failing.fails, failing.ours, failing.reason) == (1, 2, Reason.REFUSED)
 
 
 def test_one_lost_round_is_no_downtime():

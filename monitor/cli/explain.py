@@ -52,10 +52,9 @@ def lines(found: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
     yield f"judged by: {', '.join(found['liveness'])} (of {', '.join(found['checks'])})"
     yield f"last answer: {when(found['last_ok'], zone)}" if found["last_ok"] else "last answer: none yet"
     for check in found["failing"]:
-        words = (
-            f"{check['fails']} failed since {when(check['since'], zone)}: {check['reason']} {check['detail']}"
-        )
-        yield f"  {check['check']}: {words}".rstrip()
+        count = f"{check['fails']} failed" if check["fails"] else f"{check['ours']} not measured"
+        since = f"{count} since {when(check['since'], zone)}"
+        yield f"  {check['check']}: {since}: {check['reason']} {check['detail']}".rstrip()
     for look in found["other_checks"]:
         if look["check"] not in found["liveness"]:
             yield f"  {look['check']}: {_look(look, zone)}"
@@ -85,7 +84,7 @@ def _look(look: dict[str, Any], zone: ZoneInfo) -> str:
 def _incident(incident: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
     level = f", level {incident['level']}" if incident["level"] else ""
     yield (
-        f"incident #{incident['id']}: {incident['severity']} {incident['cause']} {incident['subject']},"
+        f"incident #{incident['id']}: {incident['severity']} {incident['cause']} {incident['subject'] or 'whole network'},"
         f" opened {when(incident['opened'], zone)}{level}"
     )
     if incident["acked_by"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from monitor.alerts.labels import known_labels, unknown_labels
 from monitor.alerts.policy import Policy
 from monitor.alerts.routes import find_route
 from monitor.alerts.service import LevelSettings
@@ -31,8 +32,10 @@ def routes() -> None:
 )
 def test(path: Path, labels: tuple[str, ...]) -> None:  # fmt: skip
     """Whom an alert with these labels goes to. Exit status 1 if it leads to nobody."""
-    policy, now = config_of(path).policy, SystemClock().now().wall
-    wanted = labels_of(labels)
+    config, now = config_of(path), SystemClock().now().wall
+    policy, wanted = config.policy, labels_of(labels)
+    for label, hint in unknown_labels(wanted, known_labels(config.rules, config.schema.tags)):
+        click.echo(f'warning: no alert has a label "{label}"; {hint}'.rstrip("; "), err=True)
     routing = find_route(policy.routes, wanted)
     if routing is None:
         click.echo("no route takes it: nobody would be told")

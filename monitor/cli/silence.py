@@ -40,6 +40,8 @@ def add(path: Path, author: str, labels: tuple[str, ...], until: str, reason: st
         path, "silence", match=labels_of(labels), for_ms=for_ms(until, zone), author=author, text=reason
     )
     click.echo(f"silence {found['id']} until {when(found['ends'], zone)}")
+    for odd in found["odd"]:
+        click.echo(f"warning: {odd}", err=True)
 
 
 @silence.command("list")

@@ -117,7 +117,7 @@ def incident_table(incidents: list[dict[str, Any]], now: int, zone: ZoneInfo) ->
         table.add_row(
             f"#{incident['id']}",
             incident["severity"],
-            Text(f"{incident['cause']}: {incident['subject']}"),
+            Text(f"{incident['cause']}: {incident['subject'] or 'whole network'}"),
             Text(incident["place"]),
             str(incident["offline"]),
             f"{when(incident['since'], zone)} ({span(now - incident['since'])})",

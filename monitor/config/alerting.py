@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from monitor.alerts.labels import unknown_labels
 from monitor.alerts.maintenance import MaintenanceSettings
 from monitor.alerts.policy import Policy, StormSettings
 from monitor.alerts.roster import RosterSettings
@@ -71,9 +72,11 @@ def check_alerting(
     rules: Placed,
     channels: Mapping[str, Entry],
     also: Iterable[tuple[Place, Sequence[str]]],
+    labels: Collection[str],
     findings: Findings,
 ) -> None:
-    """Names that lead nowhere, alerts that nobody would hear of. ``also``: receivers named elsewhere."""
+    """Names that lead nowhere, alerts that nobody would hear of. ``also``: receivers named elsewhere;
+    ``labels``: those that alerts can have."""
     named: set[str] = set()
     for place, names in also:
         named.update(names)
@@ -99,6 +102,7 @@ def check_alerting(
                 )
     _check_receivers(alerting, named, channels, findings)
     _check_rule_names(alerting, rules, findings)
+    _check_labels(alerting, labels, findings)
     _check_everybody_hears(alerting, rules, findings)
 
 
@@ -147,6 +151,25 @@ def _check_rule_names(alerting: Alerting, rules: Placed, findings: Findings) -> 
             findings.warning(
                 entry.place.at("match", "rule"), f'no rule is called "{rule}"', suggest(rule, names)
             )
+
+
+def _check_labels(alerting: Alerting, known: Collection[str], findings: Findings) -> None:
+    """A matcher on a label that no alert has is a slip of the pen: it would hold never, or always."""
+    named: list[tuple[Place, Iterable[str]]] = []
+    for entry, route in alerting.routes:
+        named.append((entry.place.at("match"), route.match.labels))
+        named.append((entry.place.at("group_by"), route.group_by))
+    for entry, inhibit in alerting.inhibits:
+        named.append((entry.place.at("source"), inhibit.source.labels))
+        named.append((entry.place.at("target"), inhibit.target.labels))
+        named.append((entry.place.at("equal"), inhibit.equal))
+    for entry, level in alerting.levels:
+        named.append((entry.place.at("match"), level.match.labels))
+        for number, step in enumerate(level.steps):
+            named.append((entry.place.at("steps", number, "match"), step.match.labels))
+    for place, labels in named:
+        for label, hint in unknown_labels(labels, known):
+            findings.warning(place, f'no alert has a label "{label}"', hint)
 
 
 def _check_everybody_hears(alerting: Alerting, rules: Placed, findings: Findings) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from monitor.alerts.labels import known_labels
 from monitor.alerts.policy import Policy
 from monitor.alerts.service import LevelSettings
 from monitor.books.service import Deadlines
@@ -136,7 +137,9 @@ def read(path: Path | str) -> Reading:
         also = [(entry.place.at("receivers"), report.receivers) for entry, report in reports]
         also += key_events.receivers(events)
         heard = [*rules, *key_events.rules(events)]
-        check_alerting(alerting, heard, channel_entries, also, findings)
+        labels = known_labels((rule for _, rule in heard), profiles.schema.tags)
+        labels |= sections.rule_labels(sources)
+        check_alerting(alerting, heard, channel_entries, also, labels, findings)
     problems = tuple(findings.problems)
     placed = {name: (channel_entries[name].place, channel) for name, channel in channels.items()}
     if findings.errors:

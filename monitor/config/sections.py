@@ -126,6 +126,13 @@ def rules(sources: Sources, findings: Findings) -> list[tuple[Entry, RuleSetting
     return found
 
 
+def rule_labels(sources: Sources) -> frozenset[str]:
+    """The labels that rules add, also those of rules that are wrong otherwise."""
+    tables = [entry.value for entry in sources.listed("rule", Findings()) if isinstance(entry.value, dict)]
+    found = [table.get("labels") for table in tables]
+    return frozenset(label for labels in found if isinstance(labels, dict) for label in labels)
+
+
 def a_rule(entry: Entry, findings: Findings) -> RuleSettings | None:
     """One rule by the settings class of its ``type``, or ``None``."""
     value = entry.value

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from monitor.alerts.desk import Desk, UnknownIncident
+from monitor.alerts.labels import known_labels, unknown_labels
 from monitor.alerts.suppress import Silence
 from monitor.alerts.tokens import TokenError
 from monitor.control.server import Handler
@@ -20,7 +21,7 @@ from monitor.select import Selector
 from monitor.storage.ledger import connect
 from monitor.storage.ledger.records import LinksForgotten, LinkUsed
 
-_AUTHOR, _TEXT = 80, 500
+_AUTHOR, _TEXT = 80, 2000
 
 
 class IncidentCommands:
@@ -108,7 +109,12 @@ class IncidentCommands:
             desk.silence(silence)
             return silence
 
-        return _plain(self._do(act))
+        known = known_labels(self._core.pipeline.plan.rules, self._core.config.schema.tags)
+        odd = [
+            f'no alert has a label "{x}"; {hint}'.rstrip("; ")
+            for x, hint in unknown_labels(match.labels, known)
+        ]
+        return {**_plain(self._do(act)), "odd": odd}
 
     async def _end_silence(self, arguments: dict[str, Any]) -> Any:
         silence = self._core.pipeline.desk.teller.gate.silences.get(int(arguments["silence"]))
@@ -153,4 +159,7 @@ def _author(arguments: dict[str, Any]) -> str:
 
 
 def _text(arguments: dict[str, Any]) -> str:
-    return str(arguments.get("text", "")).strip()[:_TEXT]
+    text = str(arguments.get("text", "")).strip()
+    if len(text) > _TEXT:
+        raise ControlError(f"{len(text)} characters are too many: at most {_TEXT} are kept")
+    return text

@@ -20,6 +20,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from monitor.model import Device, DeviceId, Instant, Reading, Standing, State, Tags, WallMs
+from monitor.problems import did_you_mean
 from monitor.rules.base import Fleet, Rate, RuleSettings, Signal
 from monitor.rules.hold import Holds, Step
 from monitor.select import DeviceSelector, labels_of
@@ -37,7 +38,8 @@ def _percent(value: float) -> float:
 def _group_labels(value: tuple[str, ...]) -> tuple[str, ...]:
     for label in value:
         if label not in _GROUPABLE and not label.startswith("tag."):
-            raise ValueError(f'cannot group by "{label}"; by {", ".join(_GROUPABLE)} or tag.NAME')
+            hint = f"{did_you_mean(label, _GROUPABLE)} by {', '.join(_GROUPABLE)} or tag.NAME"
+            raise ValueError(f'cannot group by "{label}"; {hint.lstrip()}')
     return value
 
 

@@ -148,6 +148,8 @@ class States:
         failing.goods = 0
         if result.reason.ours:
             failing.ours += 1
+            if not failing.fails:
+                failing.reason, failing.detail = result.reason, result.detail
             if failing.ours >= self.settings.confirm and failing.fails < self.settings.confirm:
                 if track.state is not State.UNKNOWN or track.pending:
                     self._move(

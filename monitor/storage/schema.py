@@ -101,6 +101,11 @@ class Schema:
         if len(self._by_name) != len(measurements):
             raise ValueError("a measurement is listed twice")
 
+    @property
+    def tags(self) -> frozenset[str]:
+        """The names of all tags that measurements have of their own."""
+        return frozenset(tag.name for row in self.measurements for tag in row.tags)
+
     def measurement(self, name: str) -> Measurement | None:
         return self._by_name.get(name)
 
