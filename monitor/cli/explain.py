@@ -83,8 +83,9 @@ def _look(look: dict[str, Any], zone: ZoneInfo) -> str:
 
 def _incident(incident: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
     level = f", level {incident['level']}" if incident["level"] else ""
+    subject = incident["subject"] or "whole network"
     yield (
-        f"incident #{incident['id']}: {incident['severity']} {incident['cause']} {incident['subject'] or 'whole network'},"
+        f"incident #{incident['id']}: {incident['severity']} {incident['cause']} {subject},"
         f" opened {when(incident['opened'], zone)}{level}"
     )
     if incident["acked_by"]:
