@@ -121,7 +121,9 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
     if notice.restless and notice.kind is not NoticeKind.RESOLVED:
         yield w.text("It comes and goes: you will be told when it has been calm for a while")
     if notice.unreported:
-        yield w.text("The device answers, but has not reported this for a day: nobody has seen it mended")
+        yield w.text(
+            "The device answers, but has not reported this for a day: the alert ends, nobody has seen it mended"
+        )
     if remedy := _REMEDIES.get(notice.remedy):
         yield w.text(remedy)
     yield from _excuses(w, notice)
