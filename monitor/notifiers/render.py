@@ -122,7 +122,7 @@ def _lines(w: Words, notice: Notice, form: Form, zone: tzinfo) -> Iterator[str]:
         yield w.text("It comes and goes: you will be told when it has been calm for a while")
     if notice.unreported:
         yield w.text(
-            "The device answers, but has not reported this for a day: the alert ends, nobody has seen it mended"
+            "It answers, but has not reported this for a day: the alert ends, nobody has seen it mended"
         )
     if remedy := _REMEDIES.get(notice.remedy):
         yield w.text(remedy)
