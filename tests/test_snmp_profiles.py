@@ -339,6 +339,13 @@ Broken = Callable[[str], str]
         (GOOD.replace('oid = "1.3.6.1.4.1.9.1.0"', 'expr = "f(1)"'), "not allowed in an expression"),
         (GOOD.replace(', oid = "1.3.6.1.4.1.9.1.0"', ""), "exactly one of oid and expr"),
         (GOOD.replace('unit = "%"', 'type = "boolean"'), "go together"),
+        (GOOD.replace("scalars", "table"), "exactly one of index and mean"),
+        (
+            GOOD.replace("scalars", "table").replace(
+                "fields", 'mean = true\nlabels = { name = "1.3.6" }\nfields'
+            ),
+            "a mean is of fields of type float, and has no labels",
+        ),
         (GOOD.replace('unit = "%"', "range = [100, 0]"), "range is the least and the greatest number"),
         (GOOD.replace('unit = "%"', 'type = "string", range = [0, 1]'), "range is the least"),
         (GOOD.replace('unit = "%"', 'rate = true, type = "integer"'), "a rate is read from an oid"),

@@ -452,6 +452,11 @@ VENDORS = {
         {"1.3.6.1.2.1.33.1.4.1.0": 3, "1.3.6.1.2.1.33.1.2.3.0": 25},
         {"ups.on_battery": [False], "ups.minutes_left": [25.0]},
     ),
+    "a windows server of four cores, one of them busy": (
+        "1.3.6.1.4.1.311.1.1.3.1.2",
+        {f"1.3.6.1.2.1.25.3.3.1.2.{core}": load for core, load in ((3, 100), (4, 4), (5, 8), (6, 8))},
+        {"cpu.used_percent": [30.0]},
+    ),
     "an eaton that says little": (
         "1.3.6.1.4.1.534.1",
         {"1.3.6.1.4.1.534.1.2.4.0": 100, "1.3.6.1.4.1.534.1.3.4.1.2.1": 228},

@@ -4,9 +4,11 @@ counters as last read. ``take`` makes readings of what a poll brought."""
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
+from statistics import fmean
 
 from monitor.collectors.snmp import ber
 from monitor.collectors.snmp.ber import Value
@@ -106,6 +108,8 @@ class Group:
             else:
                 done[part.name] = _worked_out(part, done, len(rows))
         readings, strangers = self._readings(rows, done)
+        if self.table is not None and self.table.mean:
+            readings = _means(readings)
         self.yields = bool(readings) or (bool(rows) and any(part.rate for part in self.section.fields))
         return readings, strangers
 
@@ -240,6 +244,13 @@ class Group:
 
 
 _rows: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
+
+
+def _means(readings: list[Reading]) -> list[Reading]:
+    values: dict[str, list[float]] = defaultdict(list)
+    for reading in readings:
+        values[reading.metric].append(float(reading.value))
+    return [Reading(metric, fmean(found)) for metric, found in values.items()]
 
 
 def _worked_out(

@@ -140,8 +140,10 @@ class ScalarsSection(GroupSection):
 class TableSection(GroupSection):
     """``[[table]]``: one row of readings per index."""
 
-    index: tuple[str, ...] = Field(min_length=1)
+    index: tuple[str, ...] = ()
     """Names of the tags that hold the index: one for all of it, or one for each sub-identifier."""
+    mean: bool = False
+    """Instead of ``index``: one reading of each field, the mean over all rows (the cores of a processor)."""
     labels: dict[str, OidText] = Field(default_factory=dict)
     """Further tags and the columns they are read from; read seldom."""
     where: dict[str, tuple[int | str, ...]] = Field(default_factory=dict)
@@ -153,6 +155,10 @@ class TableSection(GroupSection):
 
     @model_validator(mode="after")
     def _known_where(self) -> Self:
+        if bool(self.index) == self.mean:
+            raise ValueError("a table needs exactly one of index and mean")
+        if self.mean and (self.labels or any(f.type != "float" for f in self.fields if not f.hidden)):
+            raise ValueError("a mean is of fields of type float, and has no labels")
         for name in (*self.where, *self.unless):
             if name not in [field.name for field in self.fields]:
                 raise ValueError(f'where or unless uses "{name}", which no field is')
