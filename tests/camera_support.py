@@ -45,7 +45,7 @@ def credentials(password_file: Path, password: str = PASSWORD) -> list[dict[str,
     return [{"name": "fleet", "user": USER, "password": {"file": str(password_file)}}]
 
 
-async def ask(collector: Collector, targets: Sequence[Target], within: float = 5.0) -> dict[str, Result]:
+async def ask(collector: Collector, targets: Sequence[Target], within: float = 60.0) -> dict[str, Result]:
     """One result per device; fails if one is answered twice."""
     results: dict[str, Result] = {}
     deadline = asyncio.get_running_loop().time() + within

@@ -49,8 +49,8 @@ settle = "1s"
 url = "{url}"
 secrets = {{ key = {{ env = "{key}" }} }}
 per_minute = 6000
-deadline = "2s"
-timeout = "1s"
+deadline = "60s"
+timeout = "30s"
 retry_first = "500ms"
 retry_longest = "1s"
 breaker_failures = 2

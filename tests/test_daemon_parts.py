@@ -223,7 +223,7 @@ async def test_a_simulated_camera_takes_any_number_of_connections() -> None:
     wires.plug(["127.0.77.1"])
     try:
         for _ in range(30):
-            _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.77.1", TCP_PORT), 2)
+            _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.77.1", TCP_PORT), 60)
             writer.close()
             await writer.wait_closed()
     finally:

@@ -37,15 +37,15 @@ async def test_a_living_device_with_an_open_port(net: Network) -> None:
     with net.as_fleet():
         server = socket.create_server(("10.99.1.1", 554))
     with server:
-        found = await diagnose("10.99.1.1", ports=(554, 80), echoes=2)
+        found = await diagnose("10.99.1.1", ports=(554, 80), echoes=2, timeout_s=20)
     assert found.verdict is Reason.OK
     assert reasons(found) == ([Reason.OK] * 2, [Reason.OK, Reason.REFUSED])
-    assert all(probe.took_ms is not None and 0 < probe.took_ms < 1000 for probe in found.echoes)
+    assert all(probe.took_ms is not None and 0 < probe.took_ms < 20_000 for probe in found.echoes)
     assert [port.port for port in found.ports] == [554, 80]
 
 
 async def test_a_living_ipv6_device(net: Network) -> None:
-    found = await diagnose("fd99::7", ports=(554,), echoes=1)
+    found = await diagnose("fd99::7", ports=(554,), echoes=1, timeout_s=20)
     assert reasons(found) == ([Reason.OK], [Reason.REFUSED])
 
 
@@ -71,7 +71,7 @@ async def test_without_permission_the_ports_decide(net: Network, monkeypatch: py
             super().__init__(family, type, proto, fileno)
 
     monkeypatch.setattr(socket, "socket", NoRawSocket)
-    alive = await diagnose(FLEET_ADDRESS, ports=(554,), echoes=1, timeout_s=0.2)
+    alive = await diagnose(FLEET_ADDRESS, ports=(554,), echoes=1, timeout_s=20)
     assert reasons(alive) == ([Reason.SEND_FAILED], [Reason.REFUSED])
     assert alive.verdict is Reason.OK
     dead = await diagnose("10.98.1.1", ports=(554,), echoes=1, timeout_s=0.2)

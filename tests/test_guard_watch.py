@@ -187,7 +187,7 @@ async def switch(answer: str) -> AsyncIterator[tuple[str, list[str]]]:
 
 async def test_a_heartbeat_is_taken() -> None:
     async with switch("good") as (url, seen):
-        await beat(Secret(url), 5)
+        await beat(Secret(url), 60)
         assert seen == ["/uuid-of-mine"]
 
 
@@ -202,7 +202,7 @@ async def test_a_heartbeat_that_is_not_taken_says_so_without_its_address(answer:
 
 async def test_an_endless_answer_is_not_read_to_its_end() -> None:
     async with switch("endless") as (url, _):
-        await beat(Secret(url), 5)
+        await beat(Secret(url), 60)
 
 
 async def test_an_address_that_is_none_stays_secret() -> None:

@@ -76,7 +76,7 @@ async def platform(tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
 
 
 async def checked(*pages: dict[str, object], **more: object) -> Result:
-    settings = HttpSettings.model_validate({"pages": list(pages), "timeout": "400ms", **more})
+    settings = HttpSettings.model_validate({"pages": list(pages), "timeout": "20s", **more})
     check = HttpCollector(settings, Env(SystemClock(), random.Random(1)))
     await check.start()
     try:
@@ -107,12 +107,14 @@ async def test_each_failing_of_a_page_has_its_reason() -> None:
     async with platform() as port:
 
         async def reason(path: str, **more: object) -> Reason:
-            return (await checked({"name": "x", "port": port, "path": path, **more}, max_body=100_000)).reason
+            limits = {key: more.pop(key) for key in ("timeout",) if key in more}
+            page = {"name": "x", "port": port, "path": path, **more}
+            return (await checked(page, max_body=100_000, **limits)).reason
 
         assert await reason("/login", text="Playback") is Reason.UNEXPECTED
         assert await reason("/moved") is Reason.UNEXPECTED
         assert await reason("/moved", status=[302]) is Reason.OK
-        assert await reason("/stall") is Reason.TIMEOUT
+        assert await reason("/stall", timeout="400ms") is Reason.TIMEOUT
         assert await reason("/big") is Reason.OVERSIZE
         assert await reason("/login", scheme="https") is Reason.PROTOCOL
     assert (await checked({"name": "x", "port": port, "path": "/login"})).reason is Reason.REFUSED
@@ -126,7 +128,7 @@ async def test_an_unsigned_certificate_passes_unless_it_is_to_be_judged(tmp_path
 
 
 async def tls(port: int, **more: object) -> Result:
-    settings = TlsSettings.model_validate({"port": port, "timeout": "1s", **more})
+    settings = TlsSettings.model_validate({"port": port, "timeout": "20s", **more})
     check = TlsCollector(settings, Env(SystemClock(), random.Random(1)))
     await check.start()
     try:

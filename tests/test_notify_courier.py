@@ -47,7 +47,7 @@ def children(pid: int) -> list[int]:
 
 
 async def until(condition: object) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.01)
 
@@ -194,7 +194,7 @@ async def test_apprise_s_own_plugins_are_held_to_what_was_seen_on_the_wire(
     courier: Courier, tmp_path: Path
 ) -> None:
     with serving(fakes.plain_hook) as fake:
-        target = channel(tmp_path, f"json://{fake.base.removeprefix('http://')}/", deadline="5s")
+        target = channel(tmp_path, f"json://{fake.base.removeprefix('http://')}/", deadline="60s")
         assert (await courier.send(target, "标题", "文本")).outcome is Outcome.DELIVERED
         expected = {
             Mode.ERROR_500: Outcome.TEMPORARY,

@@ -88,7 +88,7 @@ class Books:
         return [id for said, id, _ in self.booked if said == what]
 
     async def until(self, what: str, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.ids(what)) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -326,7 +326,7 @@ async def test_every_message_is_delivered_or_dead_and_in_order_per_incident(
         await lanes.configure([target])
         for n, (incident, _) in enumerate(messages):
             lanes.submit(entry(n, incident))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(books.ids("delivered")) + len(books.ids("dead")) < len(messages):
                 books.changed.clear()
                 await books.changed.wait()

@@ -69,7 +69,7 @@ async def test_messages_go_all_the_way_from_the_outbox_to_the_phone(courier: Cou
             kind, Severity.CRITICAL, "device_down", "东门[bold]1号", at, incident=IncidentId(7), since=at
         )
         lanes.submit(OutboxEntry(n, "phone", notice, at))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await phone.wait_for(2)
     await lanes.stop(5)
     await phone.stop()

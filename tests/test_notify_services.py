@@ -147,7 +147,7 @@ async def test_no_error_code_of_any_service_is_a_success(courier: Courier, tmp_p
 async def test_a_server_or_network_that_misbehaves_is_no_success(courier: Courier, tmp_path: Path) -> None:
     async def try_all(service: fakes.Service) -> None:
         with serving(service) as fake:
-            target = service_channel(tmp_path, service, fake.base, deadline="5s", timeout="2s")
+            target = service_channel(tmp_path, service, fake.base, deadline="60s", timeout="30s")
             for mode in (Mode.ERROR_500, Mode.RESET, Mode.TOO_MANY_429, Mode.REDIRECT):
                 fake.mode = mode
                 report = await courier.send(target, "标题", TEXT)

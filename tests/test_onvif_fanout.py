@@ -42,7 +42,7 @@ async def test_what_hangs_is_a_timeout_and_what_never_began_our_own_loss() -> No
         await asyncio.sleep(60)
         raise AssertionError("not reached")
 
-    reasons = [r.reason for r in await run(30, 0.2, hang, at_once=10)]
+    reasons = [r.reason for r in await run(30, 1.0, hang, at_once=10)]
     assert (reasons.count(Reason.TIMEOUT), reasons.count(Reason.OWN_LOSS)) == (10, 20)
 
 

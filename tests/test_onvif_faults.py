@@ -44,8 +44,8 @@ async def test_each_fault_ends_in_time_with_its_reason_and_the_others_are_well(t
         odd = dict(zip(REASONS, cameras(server), strict=False))
         for fault, camera in odd.items():
             camera.fault = fault
-        check = collector(server, tmp_path, timeout="2500ms")
-        results = await ask(check, [target(c.address) for c in cameras(server)], within=8.0)
+        check = collector(server, tmp_path, timeout="4s")
+        results = await ask(check, [target(c.address) for c in cameras(server)])
         assert {fault: results[camera.address].reason for fault, camera in odd.items()} == REASONS
         assert all(results[camera.address].detail for camera in odd.values())
         assert all(results[c.address].ok for c in cameras(server) if c.fault is Fault.NONE)

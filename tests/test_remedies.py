@@ -144,7 +144,7 @@ def test_the_ledger_tells_the_last_day(tmp_path: Path) -> None:
         db.close()
 
 
-def reboot(server: CameraServer, timeout_s: float = 2.0) -> OnvifReboot:
+def reboot(server: CameraServer, timeout_s: float = 60.0) -> OnvifReboot:
     account = Credential("fleet", USER, Secret(PASSWORD), SystemClock(), BackOff())
     endpoint = Endpoint(server.ports.http, "/onvif/device_service")
     return OnvifReboot(lambda device: account, lambda device: endpoint, env(), timeout_s)
@@ -179,23 +179,25 @@ async def test_a_cure_is_proven_by_a_key_frame(tmp_path: Path) -> None:
         server.fleet.reboot_s = 0.2
         cured, dead = cameras(server)
         rtsp = rtsp_collector(server, tmp_path, timeout="1s")
-        books = Books(patience="1s", again="200ms")
+        books = Books()
 
         async def proof(target: Target) -> bool:
             return await shows_key_frame(rtsp, target, 2.0)
 
-        remedies = Remedies(
-            books.settings,
-            {Action.REBOOT: reboot(server)},
-            proof,
-            lambda d: False,
-            books.journal,
-            books.clock,
-        )
+        def remedies(patience: str) -> Remedies:
+            return Remedies(
+                Books(patience=patience, again="200ms").settings,
+                {Action.REBOOT: reboot(server)},
+                proof,
+                lambda d: False,
+                books.journal,
+                books.clock,
+            )
+
         cured.fault = Fault.REBOOTING
-        assert await remedies.apply(target(cured.address), Action.REBOOT, "no video") is Step.CURED
+        assert await remedies("1m").apply(target(cured.address), Action.REBOOT, "no video") is Step.CURED
         dead.fault = Fault.NO_FRAMES
-        assert await remedies.apply(target(dead.address), Action.REBOOT, "no video") is Step.NOT_CURED
+        assert await remedies("1s").apply(target(dead.address), Action.REBOOT, "no video") is Step.NOT_CURED
         steps = [(s.device, s.step) for s in books.steps]
         assert steps == [
             (cured.address, Step.ASKED),
@@ -263,14 +265,14 @@ def switch(tmp_path: Path) -> Iterator[int]:
 
 async def test_a_port_is_taken_off_power_and_gets_it_back(switch: int) -> None:
     seven = PoePort("127.0.0.1", "1.7")
-    cycle = PoeCycle(lambda device: seven, Secret("secret"), 0.1, 1.0, switch)
-    for _ in range(50):  # the agent needs a moment to open its port
-        if await cycle._set(seven, 1):
-            break
-        await asyncio.sleep(0.1)
+    waiting = PoeCycle(lambda device: seven, Secret("secret"), 0.1, 1.0, switch)
+    async with asyncio.timeout(60):
+        while not await waiting._set(seven, 1):  # the agent needs a moment to open its port
+            await asyncio.sleep(0.1)
+    cycle = PoeCycle(lambda device: seven, Secret("secret"), 0.1, 20.0, switch)
     assert await cycle.act(target("10.0.0.1"))
     assert await cycle._set(seven, 1)
-    missing = PoeCycle(lambda device: PoePort("127.0.0.1", "1.8"), Secret("secret"), 0.1, 1.0, switch)
+    missing = PoeCycle(lambda device: PoePort("127.0.0.1", "1.8"), Secret("secret"), 0.1, 20.0, switch)
     with pytest.raises(WireError):
         await missing.act(target("10.0.0.1"))
     nowhere = PoeCycle(lambda device: None, Secret("secret"))

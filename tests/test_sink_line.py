@@ -60,7 +60,7 @@ def post(influxd: Influxd, database: str, body: bytes) -> tuple[int, str]:  # no
         headers={"Content-Encoding": "gzip"},
     )
     try:
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=60) as answer:
             return answer.status, ""
     except HTTPError as error:
         return error.code, error.read().decode()

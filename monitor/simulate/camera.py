@@ -26,6 +26,8 @@ class Seen:
     """What a camera has been asked, for tests and for the summary."""
 
     requests: int = 0
+    calls: int = 0
+    """Of these, ONVIF's."""
     logins: int = 0
     """Requests that carried a password proof, right or wrong."""
     refused: int = 0

@@ -111,6 +111,7 @@ class HttpService(asyncio.Protocol):
 
     def _serve(self, camera: SimCamera, out: asyncio.Transport, head: bytes, body: bytes) -> None:
         camera.seen.requests += 1
+        camera.seen.calls += 1
         if self._misbehave(camera, out):
             return
         is_get = head.startswith(b"GET ")
