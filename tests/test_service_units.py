@@ -188,6 +188,20 @@ def test_under_a_real_systemd_it_runs_hardened_reloads_backs_up_and_is_revived(t
         assert time.monotonic() - began < 20 and machine.show("camwatch", "Result")["Result"] == "success"
         assert "courier" not in machine.run("ps", "-eo", "args")
 
+        # A new machine: the backup alone, then made a service; the books go on under the service's own user.
+        machine.run("rm", "-r", "/etc/camwatch", "/var/lib/camwatch")
+        (saved,) = machine.run("ls", "/var/backups/camwatch").split()
+        machine.run("/opt/camwatch/bin/camwatch", "restore", f"/var/backups/camwatch/{saved}")
+        machine.run("/opt/camwatch/bin/camwatch", "install-service", "--apply")
+        machine.write("/etc/camwatch/secrets/hook-key", "secret\n")
+        machine.run("systemctl", "start", "camwatch")
+        machine.until("camwatch", "StatusText", "100.00 % on line (1 of 1)")
+        owners = machine.run(
+            "stat", "-c", "%a %U %G", "/etc/camwatch/camwatch.toml", "/var/lib/camwatch/ledger.db"
+        )
+        assert owners == "640 root camwatch\n600 camwatch camwatch\n"
+        machine.run("systemctl", "stop", "camwatch")
+
         machine.write("/etc/camwatch/camwatch.toml", "wrong = 1\n")
         machine.run("systemctl", "start", "camwatch", check=False)
         refused = machine.show("camwatch", "ExecMainStatus", "ActiveState", "NRestarts")
