@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +17,14 @@ from monitor.books.read import read_records
 from monitor.books.tally import Fraction
 from monitor.books.timeline import segments_of
 from monitor.clock import ManualClock
+from monitor.model import WallMs
+from monitor.notifiers.evidence import evidence_from, evidence_json
+from monitor.notifiers.notice import Notice, NoticeKind
+from monitor.notifiers.render import render
+from monitor.notifiers.schemes import Form
 from monitor.rules.base import Signal
 from monitor.rules.month_forecast import MonthForecastRule, MonthForecastSettings
+from monitor.words import Language
 from tests.books_oracle import Change, Facts, Member
 from tests.books_support import empty_ledger, past_of_small_house, write
 from tests.daemon_support import small_house
@@ -160,3 +167,23 @@ async def test_the_daemon_has_forecasts_made_and_opens_an_incident(tmp_path: Pat
         ((detail, key),) = books.execute("SELECT detail, key FROM alert WHERE rule='month'").fetchall()
     assert key == '[["area", "east"]]'
     assert detail.endswith(" h/d") and " < 96%" in detail
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        (Language.EN, ("At the present rate the month ends at 95.71%, 96% is required",
+                       "41 camera-hours a day must be won back")),
+        (Language.ZH_CN, ("按目前进度，本月在线率将为 95.71%，要求 96%", "每天需挽回 41 摄像机小时")),
+    ],
+)  # fmt: skip
+def test_people_read_where_the_month_will_end_and_what_must_be_won_back(
+    language: Language, lines: tuple[str, str]
+) -> None:
+    (signal,) = rule().on_forecasts({"east": BAD}, 5 * DAY, ManualClock().now())
+    kept = evidence_from(evidence_json(signal.evidence))
+    assert kept == signal.evidence, "as it comes back from the ledger"
+    at = WallMs(1_780_000_000_000)
+    notice = Notice(NoticeKind.OPENED, signal.severity, signal.cause, "东区", at, since=at, evidence=kept)
+    text = render(notice, language, Form.PHONE, ZONE).body
+    assert all(line in text.splitlines() for line in lines), text

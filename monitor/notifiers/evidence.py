@@ -70,7 +70,18 @@ class Crossed:
     """Beyond is above; else below."""
 
 
-Evidence = Odd | Foreseen | Crossed
+@dataclass(frozen=True, slots=True)
+class MonthEnd:
+    """Where the month will end at the present rate."""
+
+    expected: str
+    """Percent, cut off."""
+    required: str
+    hours_a_day: int
+    """Camera-hours that must be won back on each day left."""
+
+
+Evidence = Odd | Foreseen | Crossed | MonthEnd
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Evidence)
 

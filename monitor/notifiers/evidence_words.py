@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.notifiers.clean import clean
-from monitor.notifiers.evidence import Crossed, Evidence, Odd, Oddity
+from monitor.notifiers.evidence import Crossed, Evidence, Foreseen, MonthEnd, Odd, Oddity
 from monitor.notifiers.metric_words import METRICS, STATES
 from monitor.words import N_, Words
 
@@ -25,6 +25,18 @@ _SCALED = frozenset({"bit/s", "B/s", "B", "byte"})
 def evidence_words(w: Words, evidence: Evidence) -> Iterator[str]:
     """One line, or two; none where the headline says it all (``evidence_brief``)."""
     if isinstance(evidence, Crossed):
+        return
+    if isinstance(evidence, MonthEnd):
+        yield w.text(
+            "At the present rate the month ends at {expected}, {required} is required",
+            expected=evidence.expected,
+            required=evidence.required,
+        )
+        yield w.many(
+            "{n} camera-hour a day must be won back",
+            "{n} camera-hours a day must be won back",
+            evidence.hours_a_day,
+        )
         return
     unit, name = evidence.unit, _what(w, evidence)
     value = number(evidence.value, unit)
@@ -46,6 +58,11 @@ def evidence_brief(w: Words, evidence: Evidence) -> str:
     """In a few words."""
     if isinstance(evidence, Crossed):
         return _crossed(w, evidence)
+    if isinstance(evidence, MonthEnd):
+        return w.text(
+            "the month ends at {expected} (+{n} camera-hours a day)", expected=evidence.expected,
+            n=evidence.hours_a_day,
+        )  # fmt: skip
     name, value = _what(w, evidence), number(evidence.value, evidence.unit)
     if isinstance(evidence, Odd):
         low, high = number(evidence.low, evidence.unit), number(evidence.high, evidence.unit)
@@ -77,7 +94,7 @@ def _of_part(text: str, part: str) -> str:
     return f"{clean(part, _NAME)} {text}" if part else text
 
 
-def _what(w: Words, evidence: Evidence) -> str:
+def _what(w: Words, evidence: Odd | Foreseen | Crossed) -> str:
     known = METRICS.get(evidence.metric)
     name = w.text(known) if known else clean(evidence.metric, _NAME)
     return f"{name} {clean(evidence.part, _NAME)}" if evidence.part else name

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from monitor.books.forecast import Forecast
 from monitor.books.tally import basis_points
 from monitor.model import DeviceId, Instant, Reading, Tags, WallMs
+from monitor.notifiers.evidence import MonthEnd
 from monitor.rules.base import Fleet, RuleSettings, Signal
 from monitor.rules.hold import Holds, Step
 from monitor.settings import Duration
@@ -65,7 +66,7 @@ class MonthForecastRule:
             since = self._holds.since(group) if group in self._holds else now.wall
             step = self._holds.set(group, low, since, now)
             if step is Step.FIRED or step is Step.GOES_ON:
-                yield self._signal(group, since, firing=True, detail=self._detail(forecast))
+                yield self._signal(group, since, firing=True, forecast=forecast)
             elif step is Step.ENDED:
                 yield self._signal(group, since, firing=False)
         for group in self._holds.held():
@@ -83,17 +84,23 @@ class MonthForecastRule:
     def on_tick(self, now: Instant) -> Iterable[Signal]:
         return ()
 
-    def _detail(self, forecast: Forecast) -> str:
-        """``95.71% < 96%, +41 h/d``: expected, required, camera-hours a day to be won back."""
+    def _evidence(self, forecast: Forecast) -> MonthEnd:
         hours = -(-forecast.lacking_per_day // 3600)
-        return f"{forecast.expected.percent()} < {self.settings.below:g}%, +{hours} h/d"
+        return MonthEnd(forecast.expected.percent(), f"{self.settings.below:g}%", hours)
 
     def _key(self, group: str) -> Tags:
         return ((self.settings.group_by, group),) if self.settings.group_by else ()
 
     def _signal(
-        self, group: str, since: WallMs, *, firing: bool, detail: str = "", key: Tags | None = None
+        self,
+        group: str,
+        since: WallMs,
+        *,
+        firing: bool,
+        forecast: Forecast | None = None,
+        key: Tags | None = None,
     ) -> Signal:
+        evidence = self._evidence(forecast) if forecast is not None else None
         return Signal(
             rule=self.settings.name,
             cause="month_forecast",
@@ -103,5 +110,11 @@ class MonthForecastRule:
             since=since,
             labels=tuple(self.settings.labels.items()),
             subject=group,
-            detail=detail,
+            detail=_short(evidence) if evidence else "",
+            evidence=evidence,
         )
+
+
+def _short(found: MonthEnd) -> str:
+    """``95.71% < 96%, +41 h/d``: expected, required, camera-hours a day to be won back."""
+    return f"{found.expected} < {found.required}, +{found.hours_a_day} h/d"
