@@ -18,7 +18,7 @@ OPENED, CHANGED, REPEATED, RESOLVED = (
 def silenced(world: World, seconds: int, **match: object) -> None:
     def act(desk: Desk, now: Instant) -> None:
         ends = WallMs(now.wall + seconds * 1000)
-        desk.silence(Silence(desk.next_silence(), Selector(match), "王工", "施工", now.wall, ends))
+        desk.silence(Silence(desk.next_silence(), Selector(match), "王工", "施工", now.wall, ends), now)
 
     world.by_hand(act)
 
@@ -93,7 +93,7 @@ def test_a_silence_that_is_ended_early_lets_go_at_once():
     def end(desk: Desk, now: Instant) -> None:
         from dataclasses import replace
 
-        desk.silence(replace(desk.teller.gate.silences[1], ends=now.wall))
+        desk.silence(replace(desk.teller.gate.silences[1], ends=now.wall), now)
 
     world.by_hand(end)
     world.advance(5)

@@ -114,7 +114,7 @@ class Fleet(RuleBasedStateMachine):
     def silence(self, match, seconds):
         def act(desk, now):
             ends = WallMs(now.wall + seconds * 1000)
-            desk.silence(Silence(desk.next_silence(), Selector(match), "somebody", "", now.wall, ends))
+            desk.silence(Silence(desk.next_silence(), Selector(match), "somebody", "", now.wall, ends), now)
 
         self.world.by_hand(act)
 
@@ -175,7 +175,7 @@ class Fleet(RuleBasedStateMachine):
     def _let_silences_end(self) -> None:
         def act(desk, now):
             for silence in list(desk.teller.gate.silences.values()):
-                desk.silence(replace(silence, ends=min(silence.ends, now.wall)))
+                desk.silence(replace(silence, ends=min(silence.ends, now.wall)), now)
 
         self.world.by_hand(act)
 

@@ -378,10 +378,10 @@ class Desk:
         """A number that no silence had before."""
         return max(self.teller.gate.silences, default=0) + 1
 
-    def silence(self, silence: Silence) -> None:
+    def silence(self, silence: Silence, now: Instant) -> None:
         """Begin, change or end a silence."""
         self.teller.gate.silences[silence.id] = silence
-        self.teller.gate.changed()
+        self.teller.gate_changed(now)
         self._out.records.append(silence_record(silence))
 
     def _incident(self, id_: IncidentId) -> Incident:

@@ -48,8 +48,34 @@ class _Now:
 
     at: WallMs
     silences: list[Silence]
-    windows: list[MaintenanceSettings]
+    windows: Sequence[tuple[MaintenanceSettings, str]]
     sources: list[list[Alert]] | None = None
+
+
+_HOUR_MS = 3_600_000
+
+
+@dataclass(slots=True)
+class _Open:
+    """The windows that are open from ``begins`` to before ``ends``, each with what is to be said of it."""
+
+    begins: WallMs
+    ends: WallMs
+    windows: Sequence[tuple[MaintenanceSettings, str]]
+
+    @staticmethod
+    def at(at: WallMs, maintenance: Sequence[MaintenanceSettings]) -> _Open:
+        """Calendars take long to ask, and say the same until a window begins or ends."""
+        ends, found = WallMs(at + _HOUR_MS), []
+        for window in maintenance:
+            span = window.next_span(at)
+            if span is None:
+                continue
+            ends = min(ends, *(edge for edge in span if edge > at))
+            if span[0] <= at:
+                late = "" if window.announced_before(span) else " (not announced in time)"
+                found.append((window, f"maintenance: {window.name}{late}"))
+        return _Open(at, ends, found)
 
 
 @dataclass(slots=True)
@@ -61,10 +87,22 @@ class Gate:
     device: Callable[[DeviceId], Device | None]
     silences: dict[int, Silence] = field(default_factory=dict)
     _now: _Now | None = None
+    _open: _Open | None = None
 
     def changed(self) -> None:
         """Silences or settings are not what they were."""
-        self._now = None
+        self._now = self._open = None
+
+    def next_edge(self, at: WallMs) -> WallMs:
+        """When a silence ends or a window begins or ends next, at the latest in an hour."""
+        ends = [silence.ends for silence in self.silences.values() if silence.ends > at]
+        return min([self._windows(at).ends, *ends])
+
+    def _windows(self, at: WallMs) -> _Open:
+        found = self._open
+        if found is None or not found.begins <= at < found.ends:
+            found = self._open = _Open.at(at, self.maintenance)
+        return found
 
     def closed_for(
         self, alerts: Sequence[Alert], everything: Callable[[], Iterable[Alert]], at: WallMs
@@ -78,7 +116,7 @@ class Gate:
             now = self._now = _Now(
                 at,
                 [s for s in self.silences.values() if s.begins <= at < s.ends],
-                [window for window in self.maintenance if window.span_at(at) is not None],
+                self._windows(at).windows,
             )
         reason = ""
         for alert in alerts:
@@ -90,10 +128,9 @@ class Gate:
     def _held(self, alert: Alert, everything: Callable[[], Iterable[Alert]], now: _Now) -> str:
         if self._inhibited(alert, everything, now):
             return "inhibited by a graver alert"
-        for window in now.windows:
+        for window, words in now.windows:
             if self._is_work(window, alert):
-                late = "" if window.announced_in_time(now.at) else " (not announced in time)"
-                return f"maintenance: {window.name}{late}"
+                return words
         for silence in now.silences:
             if silence.covers(alert, now.at):
                 return f"silence {silence.id} by {silence.author}: {silence.reason}"

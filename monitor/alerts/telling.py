@@ -26,7 +26,9 @@ from monitor.storage.ledger.records import IncidentEvent, MessageQueued, Told
 EXCUSES = 3
 """Exclusions that the end of a breach names."""
 _LOOK_AGAIN_MS = 1000
-"""How soon an incident that is held back is looked at again."""
+"""How soon an incident is looked at again at the soonest."""
+_HELD_MS = 5000
+"""How soon one that is held back is looked at again: what holds it back may have shrunk to nothing."""
 
 
 class Teller:
@@ -69,6 +71,13 @@ class Teller:
     def opened(self, incident: Incident, now: Instant) -> None:
         self.digest.count(now)
         self.schedule(incident, int(incident.pace.group_wait * 1000), now)
+
+    def gate_changed(self, now: Instant) -> None:
+        """A silence began or ended: what it held back is looked at now."""
+        self.gate.changed()
+        for incident in self._incidents.values():
+            if incident.held:
+                self.schedule(incident, 0, now)
 
     def restored(self, incident: Incident, now: Instant) -> None:
         """Go on where the last run stopped."""
@@ -129,7 +138,8 @@ class Teller:
             self._event(incident.id, now, "held back" if held else "no longer held back", held)
             incident.held = held
         if held:
-            self.schedule(incident, _LOOK_AGAIN_MS, now)
+            edge = self.gate.next_edge(now.wall) - now.wall
+            self.schedule(incident, max(_LOOK_AGAIN_MS, min(_HELD_MS, edge)), now)
             return
         offline = offline_of(incident, self._fleet)
         self._tell(incident, offline, now)

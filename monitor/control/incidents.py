@@ -106,7 +106,7 @@ class IncidentCommands:
         def act(desk: Desk, now: Instant) -> Silence:
             ends = WallMs(now.wall + span)
             silence = Silence(desk.next_silence(), match, author, reason, now.wall, ends)
-            desk.silence(silence)
+            desk.silence(silence, now)
             return silence
 
         known = known_labels(self._core.pipeline.plan.rules, self._core.config.schema.tags)
@@ -122,7 +122,7 @@ class IncidentCommands:
         if silence is None or silence.ends <= now:
             raise ControlError(f"no silence {arguments['silence']} is in force")
         ended = replace(silence, ends=now)
-        self._do(lambda desk, _: desk.silence(ended))
+        self._do(lambda desk, at: desk.silence(ended, at))
         return _plain(ended)
 
     def _do(self, act: Callable[[Desk, Instant], Any]) -> Any:
