@@ -119,6 +119,12 @@ class Schedule:
                     self._advance(check, slot, index, now)
             check.next = min(range(len(check.slots)), key=lambda i: check.slots[i].due)
 
+    def next_turn(self, devices: Iterable[DeviceId]) -> MonoMs | None:
+        """None of these devices has its turn before then."""
+        numbers = [zlib.crc32(device.encode()) for device in devices]
+        dues = [check.slots[n % len(check.slots)].due for check in self._checks.values() for n in numbers]
+        return min(dues, default=None)
+
     @property
     def waiting_soon(self) -> bool:
         """Devices in doubt wait to be probed again."""

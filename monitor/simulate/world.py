@@ -33,6 +33,8 @@ from monitor.uplink import Uplink, UplinkSettings
 _TIMEOUT_MS = 1600
 _REFERENCE_MS = 1000
 _ALIVE_MS = 5000
+_FEW = 50
+"""Of so many devices in doubt it pays to know who is probed next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,12 @@ class World:
             self._saw_uplink = self.uplink_up
             self._hot, self._wanted = set(self.devices), None
         waiting = any(queue and name not in self.broken_channels for name, queue in self._queue.items())
-        if self._hot or self._flight or waiting or self.schedule.waiting_soon or not self.uplink_up:
+        if self._flight or waiting or self.schedule.waiting_soon or not self.uplink_up:
             return 0
         now = self.clock.now()
+        if self._hot:
+            turn = self.schedule.next_turn(self._worth()) if len(self._hot) <= _FEW else now.mono
+            at_most = min(at_most, turn - now.mono if turn is not None else 0)
         until = self.pipeline.idle_until(now)
         edges = [edge for e in self.settings.key_events for edge in (e.settings.begin_ms, e.settings.end_ms)]
         at_most = min([at_most, *(edge - now.wall for edge in edges if edge > now.wall)])
@@ -204,7 +209,7 @@ class World:
     # ---------------------------------------------------------------- the machinery
 
     def _tick(self, now: Instant) -> None:
-        if in_force(self.settings.key_events, now.wall) != self.events:
+        if self.settings.key_events and in_force(self.settings.key_events, now.wall) != self.events:
             self.reload()
         for round_ in self.schedule.due(now):
             for id_ in self._worth_probing(round_):
@@ -232,11 +237,14 @@ class World:
         slot = self._slots.get((round_.part, round_.slot))
         if slot is None:
             slot = self._slots[round_.part, round_.slot] = frozenset(round_.devices)
+        found = self._worth() & slot
+        return [id_ for id_ in round_.devices if id_ in found] if found else ()
+
+    def _worth(self) -> set[DeviceId]:
         if self._wanted is None:
             # A verdict about a device waits for an answer of its parents: they are probed as well.
             self._wanted = self._hot | {p for id_ in self._hot for p in self.devices[id_].parents}
-        found = self._wanted & slot
-        return [id_ for id_ in round_.devices if id_ in found] if found else ()
+        return self._wanted
 
     def _cool(self, results: Sequence[Result]) -> None:
         """Devices that are held to be what they are need no more probes until that changes."""
