@@ -145,6 +145,10 @@ def test_nobody_is_a_stranger_while_no_address_is_known() -> None:
     assert ports.unknown_addresses(EDGE, [20]) == []
 
 
+def test_a_switch_that_does_not_tell_vlans_is_not_said_to_have_no_strangers() -> None:
+    assert book(vlan=0).unknown_addresses(EDGE, [20]) == []
+
+
 def test_addresses_are_learned_from_a_switch_that_routes_but_the_books_word_counts_more() -> None:
     ports = Ports()
     booked = Device(CAMERA, CAMERA, Kind.CAMERA, "10.0.0.1", tags={"mac": mac(1).hex(":")})

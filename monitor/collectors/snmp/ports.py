@@ -102,8 +102,9 @@ class Ports:
 
     def unknown_addresses(self, switch: DeviceId, camera_vlans: Collection[int]) -> list[Reading]:
         """How many strangers each port has, none included: so that an alert ends as it began. Empty while no
-        device's address is known: then all would be strangers."""
-        if not self._device_of:
+        device's address is known: then all would be strangers; and of a switch that does not tell the VLANs
+        of what it has learned: then nobody would be."""
+        if not self._device_of or {seen.vlan for seen in self.surveys[switch].learned} == {0}:
             return []
         counts = Counter((seen.port, seen.vlan) for seen in self.strangers(switch, camera_vlans))
         return [
