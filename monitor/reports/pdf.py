@@ -147,7 +147,7 @@ class _Paper:
     def _table(self, table: Table) -> None:
         whole = sum(column.width for column in table.columns)
         widths = [float(self.pdf.epw) * column.width / whole for column in table.columns]
-        self._room(_LINE * 5)
+        self._room(_LINE * 5 if table.rows else 7 + _LINE)
         self._font(10.5)
         self.pdf.cell(0, 7, table.title, new_x="LMARGIN", new_y="NEXT")
         if not table.rows:

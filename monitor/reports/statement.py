@@ -114,7 +114,7 @@ def _result(f: Figures, words: Words) -> Table:
         Column(t("Scope"), width=1.5),
         Column(t("Cameras"), Sort.COUNT, 0.9),
         *_rate_columns(words),
-        Column(t("Required"), Sort.PERCENT, 0.85),
+        Column(t("Required"), Sort.PERCENT, 1.0),
         Column(t("Verdict"), width=0.75),
     )
     return Table(t("Online rate, time-weighted"), columns, rows, frozenset(bad))
