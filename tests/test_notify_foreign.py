@@ -45,7 +45,7 @@ for line in sys.stdin:
         exec(method, space)
         if name:
             setattr(Liar, name, space[name])
-        order = Order(1, Op.SEND, scheme + "://x", secrets=("hunter2",), title="t", body="b", timeout_s=1)
+        order = Order(1, Op.SEND, scheme + "://x", secrets=("hunter2",), title="t", body="b", timeout_s=60)
         report = perform(order, 0)
         print(json.dumps([report.outcome, report.code, report.detail]), flush=True)
         os._exit(0)

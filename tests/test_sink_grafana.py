@@ -129,21 +129,22 @@ def test_the_dashboards_of_devices_can_be_narrowed_to_an_area_and_a_site() -> No
 
 
 @pytest.fixture(scope="module")
-def hour(influxd: Influxd) -> str:  # noqa: F811
-    """A database that holds the simulated hour."""
-    database = influxd.create("camwatch")
+def hour(influxd: Influxd) -> WallMs:  # noqa: F811
+    """When the simulated hour ended that the database holds."""
+    database, end = influxd.create("camwatch"), WallMs(int(time.time() * 1000))
     fleet, encoder = demo_fleet(), Encoder(SCHEMA)
     encoder.devices_changed(fleet.devices)
-    for minute in demo_hour(fleet, WallMs(int(time.time() * 1000)), random.Random(1)):
+    for minute in demo_hour(fleet, end, random.Random(1)):
         body = encoder.results(minute.results).body + encoder.points(minute.points).body
         assert post(influxd, database, body) == (204, "")
     assert encoder.bad_values == 0
-    return database
+    return end
 
 
-def filled(query: str, device: str) -> str:
+def filled(query: str, device: str, end: WallMs) -> str:
+    """As Grafana would ask at the end of the hour, however long ago that was on a busy machine."""
     query = query.replace("$timeFilter", "time > now() - 1h").replace("$__interval", "1m")
-    query = query.replace("${device}", device)
+    query = query.replace("now()", f"{end}ms").replace("${device}", device)
     return re.sub(r"\$\{\w+:regex\}", ".*", query)
 
 
@@ -171,11 +172,11 @@ def test_both_languages_ask_the_same() -> None:
 )
 def test_every_query_yields_plausible_series_after_an_hour(
     influxd: Influxd,  # noqa: F811
-    hour: str,
+    hour: WallMs,
     path: Path,
 ) -> None:
     for where, sort, query in queries(json.loads(path.read_text("utf-8"))):
-        series = influxd.query(filled(query, device_that_has(query)), hour)
+        series = influxd.query(filled(query, device_that_has(query), hour), "camwatch")
         assert series, (where, query)
         rows = [row for one in series for row in one["values"]]
         values = [value for row in rows for value in row[1:] if value is not None]
