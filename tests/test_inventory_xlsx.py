@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zipfile
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -138,6 +140,14 @@ def test_entities_are_not_expanded(tmp_path: Path) -> None:
     assert "sesame" not in "".join(map(str, refused(configured(tmp_path))))
 
 
+@cache
+def a_whole_workbook() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "whole.xlsx"
+        workbook(path, a=[HEAD, ("C1", "东门", "10.0.0.1")])
+        return path.read_bytes()
+
+
 @settings(max_examples=200)
 @given(
     cuts=st.lists(
@@ -145,8 +155,7 @@ def test_entities_are_not_expanded(tmp_path: Path) -> None:
     )
 )
 def test_a_damaged_workbook_is_a_problem_and_no_crash(tmp_path: Path, cuts: list[tuple[int, bytes]]) -> None:
-    workbook(tmp_path / "whole.xlsx", a=[HEAD, ("C1", "东门", "10.0.0.1")])
-    raw = bytearray((tmp_path / "whole.xlsx").read_bytes())
+    raw = bytearray(a_whole_workbook())
     for at, piece in cuts:
         at %= len(raw)
         raw[at : at + len(piece)] = piece
