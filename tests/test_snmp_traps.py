@@ -169,9 +169,21 @@ def test_unknown_senders_are_remembered_but_not_without_end(station: Station) ->
     assert list(station.receiver.strangers.items())[-1] == ("10.0.3.231", 2)
 
 
-def test_a_ups_on_battery_is_known_before_the_next_poll(station: Station) -> None:
-    station.receiver.receive(v2_trap(oid="1.3.6.1.4.1.318.0.5"), "127.0.0.1")
+@pytest.mark.parametrize(
+    ("lost", "back"),
+    [
+        ("1.3.6.1.4.1.318.0.5", "1.3.6.1.4.1.318.0.9"),
+        ("1.3.6.1.4.1.935.0.5", "1.3.6.1.4.1.935.0.9"),
+        ("1.3.6.1.4.1.534.1.11.4.1.0.3", "1.3.6.1.4.1.534.1.11.4.1.0.5"),
+        ("1.3.6.1.4.1.705.1.11.0.11", "1.3.6.1.4.1.705.1.11.0.12"),
+    ],
+    ids=["APC", "Megatec", "Eaton", "MGE"],
+)
+def test_a_ups_on_battery_is_known_before_the_next_poll(station: Station, lost: str, back: str) -> None:
+    station.receiver.receive(v2_trap(oid=lost), "127.0.0.1")
     assert Reading("ups.on_battery", True) in station.readings
+    station.receiver.receive(v2_trap(oid=back), "127.0.0.1")
+    assert Reading("ups.on_battery", False) in station.readings
 
 
 # --- v3 by hand ---
