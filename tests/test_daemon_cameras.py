@@ -192,7 +192,7 @@ async def test_an_account_that_all_refuse_is_one_alert_and_a_handful_of_attempts
             assert len(told()) == 1
             assert "refuse the password of account fleet" in told()[0]
             assert not any("wrong" in message.text for message in phone.received)
-            # Three by each check, and another for each that takes long to answer on a busy machine; not all 80.
+            # Three by each check, another for each that is slow to answer on a busy machine; not 80.
             assert sum(c.seen.refused for c in cameras(server)) <= 20
             assert max(c.seen.refused for c in cameras(server)) <= 2
             (tmp_path / "secret2").write_text(PASSWORD)
