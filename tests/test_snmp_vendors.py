@@ -21,6 +21,7 @@ CISCO = "1.3.6.1.4.1.9"
 IBMC = "1.3.6.1.4.1.2011.2.235.1.1"
 HPE_SENSOR = "1.3.6.1.4.1.11.2.14.11.1.2.6.1"
 SENSOR = "1.3.6.1.2.1.99.1.1.1"
+D_LINK_NEW = "1.3.6.1.4.1.171.14.5.1"
 XPPC = "1.3.6.1.4.1.935.1.1.1"
 HPE = "1.3.6.1.4.1.11.2.14.11.5.1"
 ARUBA = "1.3.6.1.4.1.47196.4.1.1.3.11"
@@ -347,8 +348,11 @@ VENDORS = {
             f"{MIKROTIK}.100.1.3.13": 240,
             f"{MIKROTIK}.100.1.4.13": 3,
             f"{MIKROTIK}.10.0": 520,
+            f"{MIKROTIK[:-1]}15.1.1.3.7": 3,
+            f"{MIKROTIK[:-1]}15.1.1.6.7": 63,
+            f"{MIKROTIK[:-1]}15.1.1.3.8": 1,
         },
-        {"temperature.celsius": [52.0]},
+        {"temperature.celsius": [52.0], "poe_port.watts": [pytest.approx(6.3)], "poe_port.fault": [False]},
     ),
     "an old mikrotik": ("1.3.6.1.4.1.14988.1", {f"{MIKROTIK}.10.0": 395}, {"temperature.celsius": [39.5]}),
     "an old nexus": (
@@ -486,6 +490,24 @@ VENDORS = {
             "ups.minutes_left": [30.0],
             "ups.battery_low": [False],
             "ups_line.load_percent": [33.0],
+        },
+    ),
+    "a d-link of the newer kind": (
+        "1.3.6.1.4.1.171.10.137.4.1",
+        {
+            f"{D_LINK_NEW}.7.1.4.1.1": 21,
+            f"{D_LINK_NEW}.1.1.1.3.1.1": "Inlet",
+            f"{D_LINK_NEW}.1.1.1.4.1.1": 34,
+            f"{D_LINK_NEW}.1.2.1.4.1.1": 1,
+            f"{D_LINK_NEW}.1.2.1.4.1.2": 2,
+            f"{D_LINK_NEW}.1.3.1.6.1.1": 1,
+            f"{D_LINK_NEW}.1.3.1.6.1.2": 3,
+        },
+        {
+            "cpu.used_percent": [21.0],
+            "temperature.celsius": [34.0],
+            "fan.ok": [True, False],
+            "psu.ok": [True],
         },
     ),
     "d-link": (
