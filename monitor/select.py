@@ -21,6 +21,7 @@ from monitor.problems import did_you_mean
 
 LABELS = ("id", "name", "kind", "site", "area", "key_site", "vendor", "model", "feeder", "address")
 TAG = "tag."
+_PATTERN = re.compile(r"^[!~]|[*?]")
 
 
 def labels_of(device: Device) -> dict[str, str]:
@@ -84,6 +85,12 @@ class Selector:
     def labels(self) -> Iterable[str]:
         """The labels it looks at."""
         return [label for label, _ in self._tests]
+
+    def plain_values(self, label: str) -> list[str]:
+        """What the label is compared with as it stands: no patterns, nothing excluded."""
+        wanted = self.source.get(label)
+        texts = wanted if isinstance(wanted, list) else [wanted]
+        return [text for text in texts if isinstance(text, str) and not _PATTERN.search(text)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Selector) and other.source == self.source

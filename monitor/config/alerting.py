@@ -15,6 +15,7 @@ from monitor.alerts.suppress import InhibitSettings
 from monitor.config import sections
 from monitor.config.files import Entry, Sources
 from monitor.model import Severity
+from monitor.notifiers.headline import BROKEN
 from monitor.notifiers.settings import ReceiverSettings
 from monitor.pipeline import OWN, OWN_TROUBLES
 from monitor.problems import Findings, Place, suggest
@@ -103,6 +104,8 @@ def check_alerting(
     _check_receivers(alerting, named, channels, findings)
     _check_rule_names(alerting, rules, findings)
     _check_labels(alerting, labels, findings)
+    _check_values(alerting, findings)
+    _check_order(alerting, findings)
     _check_everybody_hears(alerting, rules, findings)
 
 
@@ -170,6 +173,45 @@ def _check_labels(alerting: Alerting, known: Collection[str], findings: Findings
     for place, labels in named:
         for label, hint in unknown_labels(labels, known):
             findings.warning(place, f'no alert has a label "{label}"', hint)
+
+
+def _check_values(alerting: Alerting, findings: Findings) -> None:
+    """Severities and causes are closed lists: what is not among them never matches."""
+    selectors = [(entry.place.at("match"), route.match) for entry, route in alerting.routes]
+    for entry, inhibit in alerting.inhibits:
+        selectors += [(entry.place.at("source"), inhibit.source), (entry.place.at("target"), inhibit.target)]
+    for entry, level in alerting.levels:
+        selectors.append((entry.place.at("match"), level.match))
+        for number, step in enumerate(level.steps):
+            selectors.append((entry.place.at("steps", number, "match"), step.match))
+    closed = {"severity": [s.label for s in Severity], "cause": [*BROKEN, *OWN_TROUBLES]}
+    for place, selector in selectors:
+        for label, names in closed.items():
+            for value in selector.plain_values(label):
+                if value not in names:
+                    findings.warning(
+                        place.at(label), f'no {label} is called "{value}"', suggest(value, names)
+                    )
+
+
+def _check_order(alerting: Alerting, findings: Findings) -> None:
+    """Levels are known by their names; behind a route that takes everything none is ever asked."""
+    seen: dict[str, Place] = {}
+    for entry, level in alerting.levels:
+        if seen.setdefault(level.name, entry.place) is not entry.place:
+            findings.error(
+                entry.place.at("name"),
+                f'a level "{level.name}" is also in {seen[level.name]}',
+                "give each level a name of its own",
+            )
+    for number, (entry, route) in enumerate(alerting.routes[:-1]):
+        if not route.match.source and not route.continue_:
+            findings.warning(
+                alerting.routes[number + 1][0].place,
+                f"no alert comes to this route: {entry.place} takes all",
+                "move that one to the end",
+            )
+            return
 
 
 def _check_everybody_hears(alerting: Alerting, rules: Placed, findings: Findings) -> None:

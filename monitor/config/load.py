@@ -128,7 +128,7 @@ def read(path: Path | str) -> Reading:
         findings,
     )
     if sources.whole:
-        references.check_rules(rules, inventory, findings)
+        references.check_rules([*rules, *alerting.maintenance], inventory, findings)
         for entry in sources.tables("remedies"):
             references.check_remedies(entry.place, remedies, rules, checks, inventory, findings)
         references.check_reports(reports, findings)

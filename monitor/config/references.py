@@ -41,10 +41,8 @@ def check_reports(reports: Sequence[tuple[Entry, ReportSettings]], findings: Fin
             )
 
 
-def check_rules(
-    rules: Sequence[tuple[Entry, RuleSettings]], inventory: Inventory, findings: Findings
-) -> None:
-    """Warns of rules about no device: of a misspelt area nobody would ever hear."""
+def check_rules(rules: Sequence[tuple[Entry, Section]], inventory: Inventory, findings: Findings) -> None:
+    """Warns of rules (and of planned work) about no device: of a misspelt area nobody would ever hear."""
     if not inventory.devices:
         return
     labels = [labels_of(device) for device in inventory.devices.values()]
