@@ -10,8 +10,10 @@ import pytest
 
 from monitor.clock import ManualClock
 from monitor.collectors.base import Env
+from monitor.collectors.credentials import Admission, BackOff, Credential
 from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
-from monitor.model import Reason
+from monitor.model import DeviceId, Reason
+from monitor.secrets import Secret
 from monitor.simulate.faults import Fault
 from tests.camera_support import ask, cameras, credentials, fleet, reading, target, value
 from tests.test_onvif_poll import collector
@@ -75,6 +77,24 @@ async def test_a_mended_password_is_found_after_the_back_off(tmp_path: Path) -> 
         assert all(r.ok for r in (await ask(check, targets)).values())
         assert [account.trouble for account in check.accounts()] == [""]
         assert not any(value(r, "onvif.password_refused") for r in (await ask(check, targets)).values())
+
+
+async def test_refusals_of_those_that_were_slow_do_not_make_a_suspension_longer() -> None:
+    clock = ManualClock(1_800_000_000_000)
+    account = Credential("fleet", "admin", Secret("old"), clock, BackOff())
+    slow = [DeviceId(f"cam{number}") for number in range(5)]
+    for device in slow:  # asked one after the other, since none before it has said anything
+        assert await account.admit(device, 0.0) is Admission.GRANTED
+        account._trying[device] = 0.0
+    for device in slow:
+        account.refused(device)
+    clock.advance(299_000)
+    assert await account.admit(DeviceId("other"), 0.0) is Admission.SUSPENDED
+    clock.advance(2_000)
+    assert await account.admit(DeviceId("other"), 0.0) is Admission.GRANTED
+    account.refused(DeviceId("other"))
+    clock.advance(301_000)
+    assert await account.admit(DeviceId("another"), 0.0) is Admission.SUSPENDED, "the wait doubles"
 
 
 async def test_the_only_camera_of_an_account_is_to_blame_once_it_has_refused_twice(tmp_path: Path) -> None:

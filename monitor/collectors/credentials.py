@@ -169,7 +169,8 @@ class Credential:
         held.until = now + self.back_off.after(held.refusals)
         self._proven = False
         self._refusers.add(device)
-        if len(self._refusers) >= _REFUSALS:
+        # Whoever was asked before the suspension and refuses late tells nothing new: it is not made longer.
+        if len(self._refusers) >= _REFUSALS and now >= self._until:
             self._suspensions += 1
             self._until = now + self.back_off.after(self._suspensions)
         self._done(device)
