@@ -66,6 +66,15 @@ def test_a_page_has_no_script_and_loads_nothing(tmp_path: Path, kind: ReportKind
         assert "&lt;script&gt;" in text, "the name is shown as it is"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_of_a_page_are_as_wide_as_on_paper(tmp_path: Path, kind: ReportKind) -> None:
+    """Else a browser gives one column all, and the verdict is out of sight."""
+    (path,) = made(tmp_path, Format.HTML, kind)
+    for table in html.fromstring(path.read_text()).xpath("//table"):
+        shares = [float(re.findall(r"[\d.]+", style)[0]) for style in table.xpath("./colgroup/col/@style")]
+        assert len(shares) == len(table.xpath("./thead//th")) and 99.9 < sum(shares) < 100.1
+
+
 def test_the_statement_shows_both_rates_side_by_side_and_every_exclusion(tmp_path: Path) -> None:
     (path,) = made(tmp_path, Format.HTML, ReportKind.STATEMENT)
     text = html.fromstring(path.read_text()).text_content()

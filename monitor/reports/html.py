@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from monitor.reports.document import Column, Document, Sort, Value, show, totals
+from monitor.reports.document import Column, Document, Sort, Table, Value, show, totals
 from monitor.reports.drawing import svg
 
 _TEMPLATES = Environment(
@@ -32,6 +32,7 @@ def write_html(document: Document, path: Path) -> None:
         number=_number,
         svg=svg,
         totals=totals,
+        shares=_shares,
     )
     with path.open("w", encoding="utf-8") as file:
         file.writelines(parts)
@@ -41,5 +42,16 @@ def _show(document: Document, value: Value, column: Column) -> str:
     return show(value, column, document.zone)
 
 
+def _shares(table: Table) -> list[str]:
+    """How wide each column is, percent: as on paper."""
+    whole = sum(column.width for column in table.columns)
+    return [f"{100 * column.width / whole:.2f}" for column in table.columns]
+
+
 def _number(column: Column) -> Markup:
-    return Markup("") if column.sort is Sort.TEXT else Markup(' class="n"')
+    match column.sort:
+        case Sort.TEXT:
+            return Markup("")
+        case Sort.MOMENT:  # may be broken between day and time
+            return Markup(' class="n at"')
+    return Markup(' class="n"')
