@@ -22,7 +22,7 @@ from monitor.notifiers.notice import Outcome
 from monitor.notifiers.outcome import Refused
 from monitor.notifiers.plugins.answer import check_status, words
 from monitor.notifiers.plugins.recipients import all_masked, each, phone_numbers
-from monitor.notifiers.plugins.service import Message, Url, Wire, config_error
+from monitor.notifiers.plugins.service import Faults, Message, Url, Wire, config_error
 from monitor.notifiers.plugins.sms_parts import sms_parts
 from monitor.notifiers.plugins.template import Condition, checked_template, escaping, fill
 
@@ -34,29 +34,30 @@ _JSON_BODY_AND_FILES = '{"title":"$title","body":"$body","level":"$level","attac
 class _Request:
     """What is asked, and when the answer is a yes."""
 
-    def __init__(self, url: Url, body: str, fields: frozenset[str]) -> None:
+    def __init__(self, url: Url, body: str, fields: frozenset[str], faults: Faults) -> None:
+        def template(name: str, text: str) -> Template:
+            return faults.tried(lambda: checked_template(name, text, fields), Template(""))
+
+        def condition(name: str) -> Condition | None:
+            text = url.take(name)
+            return faults.tried(lambda: Condition.parse(name, text), None) if text else None
+
         secure = url.scheme.endswith("s")
-        self.method = url.choice("method", "POST", ("POST", "PUT", "GET"))
+        self.method = faults.tried(lambda: url.choice("method", "POST", ("POST", "PUT", "GET")), "POST")
         self.type = url.take("type", "application/json")
-        self.charset = url.take("charset", "utf-8")
-        try:
-            codecs.lookup(self.charset)
-        except LookupError as error:
-            raise config_error(f"charset={self.charset!r} is not known; write utf-8 or gb18030") from error
-        self.body = checked_template("body", url.take("body", body), fields)
-        self.address = checked_template(
-            "url", f"{'https' if secure else 'http'}://{url.address}{url.raw_path or '/'}", fields
+        self.charset = faults.tried(lambda: _charset(url.take("charset", "utf-8")), "utf-8")
+        self.body = template("body", url.take("body", body))
+        self.address = template(
+            "url", f"{'https' if secure else 'http'}://{url.address}{url.raw_path or '/'}"
         )
-        self.query = {
-            name: checked_template(f"query.{name}", value, fields)
-            for name, value in url.rest("query.").items()
-        }
+        self.query = {name: template(f"query.{name}", value) for name, value in url.rest("query.").items()}
         self.headers = url.rest("header.")
         if url.user and url.password:
             self.headers["Authorization"] = f"Basic {_base64(f'{url.user}:{url.password}')}"
-        success, permanent = url.take("success"), url.take("permanent")
-        self.success = Condition.parse("success", success) if success else None
-        self.permanent = Condition.parse("permanent", permanent) if permanent else None
+        self.success = condition("success")
+        self.permanent = condition("permanent")
+        if "json" in self.type and self.body.template.lstrip()[:1] in ("{", "["):
+            faults.tried(lambda: _holds_as_json(self.body, fields), None)
 
     def ask(
         self, values: dict[str, str], wire: Wire, body: Template | None = None, files: str = "[]"
@@ -78,6 +79,25 @@ class _Request:
             raise Refused(Outcome.TEMPORARY, str(response.status_code), f"refused: {words(response)}")
 
 
+def _charset(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise config_error(f"charset={name!r} is not known; write utf-8 or gb18030") from error
+    return name
+
+
+def _holds_as_json(body: Template, fields: frozenset[str]) -> None:
+    """A body that is no JSON would only be found out by the first message that the gateway refuses."""
+    values = dict.fromkeys(fields, "1") | {"text": "a", "title": "a", "body": "a", "attachments": "[]"}
+    try:
+        json.loads(body.substitute(values))
+    except ValueError as error:
+        raise config_error(
+            f'body= is no JSON once it is filled in: {error}; write "$text" in quotes'
+        ) from error
+
+
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
@@ -93,7 +113,9 @@ class Webhook:
     schemes = ("webhook", "webhooks")
 
     def __init__(self, url: Url) -> None:
-        self._request = _Request(url, _JSON_BODY, _FIELDS | {"attachments"})
+        faults = Faults()
+        self._request = _Request(url, _JSON_BODY, _FIELDS | {"attachments"}, faults)
+        faults.tell()
         self._is_standard = self._request.body.template == _JSON_BODY
 
     def deliver(self, message: Message, wire: Wire) -> str:
@@ -114,8 +136,10 @@ class SmsGateway:
     schemes = ("smshttp", "smshttps")
 
     def __init__(self, url: Url) -> None:
-        self._numbers = phone_numbers(url.take("to"))
-        self._request = _Request(url, "", _FIELDS | {"phone"})
+        faults = Faults()
+        self._numbers: list[str] = faults.tried(lambda: phone_numbers(url.take("to")), list[str]())
+        self._request = _Request(url, "", _FIELDS | {"phone"}, faults)
+        faults.tell()
         if self._request.success is None:
             raise config_error('success= is missing, for example success = "code == 0" or success = "~^OK"')
         if not self._request.body.template and not self._request.query:

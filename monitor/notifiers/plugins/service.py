@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
@@ -15,6 +15,8 @@ import requests
 from monitor.notifiers.attachment import Enclosed
 from monitor.notifiers.notice import Outcome
 from monitor.notifiers.outcome import Refused, transport_trouble
+
+T = TypeVar("T")
 
 COMMON = frozenset(
     {"verify", "redirect", "rto", "cto", "format", "overflow", "emojis", "store", "tz"}
@@ -41,6 +43,25 @@ class Message:
 def config_error(text: str) -> Refused:
     """The URL is wrong: found by ``camwatch check``, permanent if it is met in a send."""
     return Refused(Outcome.PERMANENT, "config", text)
+
+
+class Faults:
+    """Gathers what is wrong with a channel, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def tried(self, make: Callable[[], T], otherwise: T) -> T:
+        """What ``make`` makes, or ``otherwise`` with its fault noted."""
+        try:
+            return make()
+        except Refused as error:
+            self._texts.append(error.text)
+            return otherwise
+
+    def tell(self) -> None:
+        if self._texts:
+            raise config_error("; ".join(self._texts))
 
 
 class Url:
