@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -40,3 +41,43 @@ def test_help_knows_commands_too_and_topics_are_completed() -> None:
 def test_every_command_can_be_called_and_explains_itself(name: str) -> None:
     done = CliRunner().invoke(main, [name, "--help"])
     assert done.exit_code == 0 and len(done.output.splitlines()) > 3
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def commands_of(page: Path) -> list[str]:
+    """The commands of its shell blocks, without what is said beside them."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    lines = [re.sub(r"\s+#\s.*", "", line).strip() for block in blocks for line in block.splitlines()]
+    return [line.replace("新版本", "NEW") for line in lines if line]
+
+
+@pytest.mark.parametrize("page", ["README", "docs/install", "docs/runbook"])
+def test_both_languages_have_the_same_commands_settings_and_names(page: str) -> None:
+    english, chinese = ROOT / f"{page}.md", ROOT / f"{page}.zh-CN.md"
+    assert commands_of(english) == commands_of(chinese)
+    named = [
+        {name for name in re.findall(r"`([^`\n]+)`", text.read_text("utf-8")) if name.isascii()}
+        for text in (english, chinese)
+    ]
+    told = [
+        {name for name in names if re.match(r"(sudo |camwatch |systemctl |\[|/|make )", name)}
+        for names in named
+    ]
+    assert told[0] ^ told[1] <= {
+        "camwatch help install",
+        "camwatch help install.zh-CN",
+        "camwatch test-notify RECEIVER",
+    }
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("README*.md"))], ids=lambda p: p.name
+)
+def test_every_command_that_a_page_names_is_there(page: Path) -> None:
+    inside = re.findall(r"`([^`\n]*)`", page.read_text("utf-8")) + commands_of(page)
+    named = {
+        word for text in inside for word in re.findall(r"(?:^|[ /])camwatch ([a-z][a-z-]+)(?= |$|`)", text)
+    }
+    assert named <= COMMANDS.keys(), page
