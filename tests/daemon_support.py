@@ -21,7 +21,7 @@ from monitor.simulate.city import write_csv
 
 ROOT = Path(__file__).parents[1]
 KEY = "CAMWATCH_TEST_KEY"
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 OF_THE_MACHINE = ("overrun", "lag", "disk")
 """What a daemon rightly tells of itself where the machine has too much to do, or too little room: incidents
 that come and go beside whatever a test is about."""

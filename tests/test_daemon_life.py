@@ -15,6 +15,9 @@ from monitor.simulate.phone import Phone
 from tests.daemon_support import KEY, PATIENCE_S, House, children, gone, messages, spans_are_whole
 from tests.street_support import Street, camera, config, house_in, told
 
+STOP_S = 20.0
+"""The unit's ``TimeoutStopSec``: later it would be killed. On a machine that is not busy it takes three."""
+
 
 async def test_a_fallen_camera_is_found_told_acknowledged_and_told_up_again(
     tmp_path: Path, street: Street, phone: Phone
@@ -43,7 +46,7 @@ async def test_a_fallen_camera_is_found_told_acknowledged_and_told_up_again(
         assert {state for _, state, _, _ in messages(db)} == {"delivered"}
 
 
-async def test_it_ends_within_five_seconds_and_leaves_no_process_even_in_the_middle_of_a_send(
+async def test_it_ends_in_time_and_leaves_no_process_even_in_the_middle_of_a_send(
     tmp_path: Path, street: Street, phone: Phone
 ) -> None:
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,7 +57,7 @@ async def test_it_ends_within_five_seconds_and_leaves_no_process_even_in_the_mid
     hung = asyncio.Event()
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    more = f'[channel.stuck]\nurl = "webhook://127.0.0.1:{port}/"\ndeadline = "60s"\ntimeout = "60s"\n'
+    more = f'[channel.stuck]\nurl = "webhook://127.0.0.1:{port}/"\ndeadline = "10m"\ntimeout = "10m"\n'
     house = house_in(tmp_path, street, phone, more=more, channels='["stuck", "phone"]')
     async with house.running():
         await house.all_measured()
@@ -65,7 +68,7 @@ async def test_it_ends_within_five_seconds_and_leaves_no_process_even_in_the_mid
         assert len(family) >= 3  # the courier, and the send under way
         began = time.monotonic()
         assert await house.stop() == 0
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < STOP_S
         await gone(family)
     assert not house.socket.exists()
     server.close()
@@ -178,4 +181,4 @@ async def test_a_name_that_does_not_resolve_holds_up_nothing(
         await told(phone, camera(street, 1).name)
         began = time.monotonic()
         assert await house.stop() == 0
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < STOP_S

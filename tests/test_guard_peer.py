@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from pathlib import Path
 
@@ -80,6 +81,8 @@ async def test_strangers_neither_hold_nor_break_the_answering() -> None:
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(garbage)
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
     await ask(address, OURS)
     await server.stop()
 
