@@ -305,6 +305,7 @@ OWN_TROUBLES = {
     "peer": Severity.CRITICAL,
     "credential": Severity.MAJOR,
     "paper": Severity.WARNING,
+    "poe_port": Severity.MAJOR,
 }
 """What can be wrong with Camwatch itself, and how grave that is."""
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,16 +14,17 @@ from monitor.collectors.credentials import BackOff, Credential
 from monitor.collectors.http1 import WireError
 from monitor.collectors.onvif.talk import Endpoint
 from monitor.model import Device, DeviceId, Kind, Reason, Target, WallMs
-from monitor.remedies.actors import OnvifReboot, PoeCycle, PoePort, shows_key_frame
-from monitor.remedies.attempts import Action, Mode, Remedied, Remedies, RemedySettings, Step, recent
+from monitor.remedies.actors import OnvifReboot, shows_key_frame
+from monitor.remedies.attempts import Mode, Remedies, RemedySettings
 from monitor.remedies.healer import Healer
+from monitor.remedies.poe import PoePort
+from monitor.remedies.steps import Action, Remedied, Step, broken_off, recent
 from monitor.secrets import Secret
 from monitor.simulate.camera import SimCamera
 from monitor.simulate.cameras import CameraServer
 from monitor.simulate.faults import Fault
 from monitor.storage.ledger.schema import migrate
 from monitor.storage.ledger.writer import commit, connect
-from tests.addresses import free_port
 from tests.camera_support import PASSWORD, USER, cameras, env, fleet, target
 from tests.test_rtsp_proof import collector as rtsp_collector
 
@@ -41,9 +38,12 @@ class Counting:
     def __init__(self) -> None:
         self.sent: list[str] = []
 
-    async def act(self, target: Target) -> bool:
+    async def act(self, target: Target, rule: str) -> bool:
         self.sent.append(target.ip)
         return True
+
+    async def finish(self, target: Target) -> None:
+        """Nothing is ever left to do."""
 
 
 class Books:
@@ -129,6 +129,37 @@ async def test_nothing_is_done_inside_maintenance() -> None:
     assert (books.wire.sent, books.steps[-1].detail) == ([], "in maintenance")
 
 
+async def test_a_dry_run_keeps_to_the_limits_as_well() -> None:
+    books = Books(Mode.DRY_RUN, per_device_per_day=1, all_per_hour=2)
+    steps = [await books.remedies.apply(target(f"10.0.0.{n}"), Action.REBOOT, "r") for n in (1, 1, 2, 3)]
+    assert steps == [Step.DRY_RUN, Step.HELD, Step.DRY_RUN, Step.HELD]
+    # What was only rehearsed does not stand in the way of what is done.
+    books.settings = RemedySettings.model_validate({"mode": "on", "settle": "0s", "patience": "0s"})
+    assert await books.anew(books.steps).apply(target("10.0.0.1"), Action.REBOOT, "r") is Step.CURED
+
+
+async def test_what_the_last_run_began_is_brought_to_its_end_and_not_sent_again() -> None:
+    books = Books()
+    id_ = target("10.0.0.1").device.id
+
+    def last(step: Step) -> list[Remedied]:
+        begun = [
+            Remedied(id_, books.clock.now().wall, Action.REBOOT, each, "r")
+            for each in (Step.ASKED, step, Step.HELD)
+        ]
+        return broken_off(begun)
+
+    assert [last(step) for step in (Step.CURED, Step.NOT_CURED, Step.REFUSED)] == [[], [], []]
+    (asked,), (accepted,) = last(Step.ASKED), last(Step.ACCEPTED)
+    assert await books.remedies.resume(asked, target("10.0.0.1")) is Step.CURED
+    assert await books.remedies.resume(accepted, target("10.0.0.1")) is Step.CURED
+    books.clock.advance(3_600_000)
+    assert await books.remedies.resume(asked, target("10.0.0.1")) is Step.NOT_CURED
+    assert books.wire.sent == []
+    steps = [Step.UNSURE, Step.CURED, Step.CURED, Step.UNSURE, Step.NOT_CURED]
+    assert [step.step for step in books.steps] == steps
+
+
 def test_the_ledger_tells_the_last_day(tmp_path: Path) -> None:
     db = connect(tmp_path / "ledger.db")
     try:
@@ -160,7 +191,7 @@ async def test_exactly_one_reboot_goes_out_whatever_the_connection_does(fault: F
         server.fleet.reboot_s = 0.05
         for camera in cameras(server):
             camera.fault = fault
-            taken = await reboot(server).act(target(camera.address))
+            taken = await reboot(server).act(target(camera.address), "r")
             assert on_the_wire(camera) == 1
             assert taken is (fault is not Fault.REBOOTING)
 
@@ -170,7 +201,7 @@ async def test_a_refused_password_reboots_nothing() -> None:
         camera = cameras(server)[0]
         camera.fault = Fault.WRONG_PASSWORD
         with pytest.raises(WireError) as refused:
-            await reboot(server).act(target(camera.address))
+            await reboot(server).act(target(camera.address), "r")
         assert (refused.value.reason, on_the_wire(camera)) == (Reason.AUTH, 0)
 
 
@@ -226,55 +257,10 @@ def test_a_camera_has_its_power_from_its_first_parent(
 ) -> None:
     switch = Device(DeviceId("sw"), "Switch", Kind.SWITCH, "10.9.0.1")
     core = SimpleNamespace(
+        clock=None,
+        rng=None,
         config=SimpleNamespace(inventory=SimpleNamespace(devices={switch.id: switch})),
         resolver=SimpleNamespace(ip=lambda address: address),
     )
     camera = replace(target("10.9.1.1", **tags).device, parents=tuple(map(DeviceId, parents)))
     assert Healer(cast("Core", core), lambda: True)._port_of(camera) == wanted
-
-
-@pytest.fixture
-def switch(tmp_path: Path) -> Iterator[int]:
-    """A real agent whose port 7 may be written: Net-SNMP's, with the object put in by ``override``."""
-    if shutil.which("snmpd", path="/usr/sbin:/usr/bin") is None:
-        pytest.skip("needs the Debian package snmpd")
-    port = free_port()
-    config = tmp_path / "snmpd.conf"
-    config.write_text(
-        "rwcommunity secret 127.0.0.1\noverride -rw .1.3.6.1.2.1.105.1.1.1.3.1.7 integer 1\n"
-        f"agentaddress udp:127.0.0.1:{port}\n"
-    )
-    command = [
-        "snmpd",
-        "-f",
-        "-C",
-        "-c",
-        str(config),
-        "-p",
-        str(tmp_path / "pid"),
-        "-Lf",
-        str(tmp_path / "log"),
-    ]
-    process = subprocess.Popen(
-        command, env={"PATH": "/usr/sbin:/usr/bin", "SNMP_PERSISTENT_DIR": str(tmp_path)}
-    )
-    with process:
-        yield port
-        process.kill()
-
-
-async def test_a_port_is_taken_off_power_and_gets_it_back(switch: int) -> None:
-    seven = PoePort("127.0.0.1", "1.7")
-    waiting = PoeCycle(lambda device: seven, Secret("secret"), 0.1, 1.0, switch)
-    async with asyncio.timeout(60):
-        while not await waiting._set(seven, 1):  # the agent needs a moment to open its port
-            await asyncio.sleep(0.1)
-    cycle = PoeCycle(lambda device: seven, Secret("secret"), 0.1, 20.0, switch)
-    assert await cycle.act(target("10.0.0.1"))
-    assert await cycle._set(seven, 1)
-    missing = PoeCycle(lambda device: PoePort("127.0.0.1", "1.8"), Secret("secret"), 0.1, 20.0, switch)
-    with pytest.raises(WireError):
-        await missing.act(target("10.0.0.1"))
-    nowhere = PoeCycle(lambda device: None, Secret("secret"))
-    with pytest.raises(WireError, match="no PoE port"):
-        await nowhere.act(target("10.0.0.1"))

@@ -10,7 +10,8 @@ from monitor.config.files import Entry
 from monitor.config.walk import values
 from monitor.inventory import Inventory
 from monitor.problems import Findings, Place, suggest
-from monitor.remedies.attempts import Action, RemedySettings
+from monitor.remedies.attempts import RemedySettings
+from monitor.remedies.steps import Action
 from monitor.reports.settings import ReportSettings
 from monitor.rules.base import RuleSettings
 from monitor.secrets import SecretError, SecretRef
@@ -70,9 +71,11 @@ def check_remedies(
         at = place.at("action", index)
         if action.rule not in names:
             findings.error(at.at("rule"), f'no rule is called "{action.rule}"', suggest(action.rule, names))
-        if action.action is Action.POE_CYCLE and remedies.poe.community is None:
+        if action.action is Action.POE_CYCLE and not remedies.poe.has_account:
             findings.error(
-                place.at("poe", "community"), "is missing", "poe_cycle needs a community that may write"
+                place.at("poe", "community"),
+                "is missing",
+                "poe_cycle needs an account that may write",
             )
         if action.action is Action.REBOOT and "onvif" not in checks:
             findings.error(at.at("action"), "reboot needs [checks.onvif]", "its account is used")

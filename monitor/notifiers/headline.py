@@ -55,6 +55,7 @@ BROKEN = {
     "unauthorised": N_("{subject}: an unauthorised device answers in its place"),
     "rebooted": N_("{subject} has rebooted"),
     "paper": N_("The report {subject} could not be made"),
+    "poe_port": N_("PoE port {subject}: switched off for a remedy, and the switch does not give power back"),
     "test": N_("Test message, please ignore"),
     "report": N_("{subject}"),
 }
@@ -96,6 +97,7 @@ _MENDED = {
     "unauthorised": N_("{subject}: an authorised device answers again"),
     "rebooted": N_("{subject} has not rebooted again"),
     "paper": N_("The report {subject} has been made after all"),
+    "poe_port": N_("PoE port {subject}: the switch gives power again"),
 }
 
 _REASONS: dict[str, str] = {

@@ -8,9 +8,7 @@ cannot make it happen twice), and counts as a cure only when a key frame proves 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -18,41 +16,19 @@ from pydantic import Field
 
 from monitor.clock import Clock
 from monitor.collectors.http1 import WireError
-from monitor.model import Device, DeviceId, Target, WallMs
-from monitor.secrets import SecretRef
+from monitor.model import Device, DeviceId, Target
+from monitor.remedies.poe import PoeSettings
+from monitor.remedies.steps import DAY_MS, UNFINISHED, Action, Remedied, Step
 from monitor.select import DeviceSelector
 from monitor.settings import Duration, Section
-from monitor.storage.ledger.records import SqlValue
 
 _HOUR_MS = 3_600_000
-_DAY_MS = 24 * _HOUR_MS
 
 
 class Mode(StrEnum):
     OFF = "off"
     DRY_RUN = "dry_run"
     ON = "on"
-
-
-class Action(StrEnum):
-    REBOOT = "reboot"
-    POE_CYCLE = "poe_cycle"
-
-
-class Step(StrEnum):
-    """What is written down, in the order in which it can happen."""
-
-    DRY_RUN = "dry_run"
-    HELD = "held"
-    """Not done; ``detail`` says why."""
-    ASKED = "asked"
-    """Written before the request is sent: from here on it counts against the limits."""
-    ACCEPTED = "accepted"
-    UNSURE = "unsure"
-    """The request went out and no answer came: it may have been heard. It is not sent again."""
-    REFUSED = "refused"
-    CURED = "cured"
-    NOT_CURED = "not_cured"
 
 
 class ActionSettings(Section):
@@ -68,16 +44,6 @@ class ActionSettings(Section):
     """How long the alert must have lasted."""
     match: DeviceSelector = Field(default_factory=DeviceSelector)
     """For which devices."""
-
-
-class PoeSettings(Section):
-    """How switches are asked to take power away and give it back."""
-
-    community: SecretRef | None = None
-    """An SNMP v2c community that may write."""
-    off: Duration = 8.0
-    """How long the power is away."""
-    port: int = Field(default=161, ge=1, le=65535)
 
 
 class RemedySettings(Section):
@@ -102,42 +68,17 @@ class RemedySettings(Section):
     """``[remedies.poe]``"""
 
 
-@dataclass(frozen=True, slots=True)
-class Remedied:
-    """The ledger's record of one step."""
-
-    device: DeviceId
-    at: WallMs
-    action: Action
-    step: Step
-    rule: str
-    detail: str = ""
-
-    sql = "INSERT INTO remedy (device, at, action, step, rule, detail) VALUES (?,?,?,?,?,?)"
-
-    def values(self) -> tuple[SqlValue, ...]:
-        return self.device, self.at, self.action.value, self.step.value, self.rule, self.detail
-
-
-def recent(db: sqlite3.Connection, now: WallMs) -> list[Remedied]:
-    """The steps of the last day: after a restart the limits still know of them."""
-    rows = db.execute(
-        "SELECT device, at, action, step, rule, detail FROM remedy WHERE at > ? ORDER BY at", (now - _DAY_MS,)
-    )
-    return [
-        Remedied(DeviceId(device), WallMs(at), Action(action), Step(step), rule, detail)
-        for device, at, action, step, rule, detail in rows
-    ]
-
-
 class Actor(Protocol):
-    """Carries out one sort of action, once.
+    """Carries out one sort of action, once."""
 
-    True when the device took it, False when nobody can tell (no answer). ``WireError`` when it certainly
-    was not carried out.
-    """
+    async def act(self, target: Target, rule: str) -> bool:
+        """True when the device took it, False when nobody can tell (no answer). ``WireError`` when it
+        certainly was not carried out. ``rule`` asked for it."""
+        ...
 
-    async def act(self, target: Target) -> bool: ...
+    async def finish(self, target: Target) -> None:
+        """Waits for what is left to do of an action that the last run began."""
+        ...
 
 
 Journal = Callable[[Remedied], Awaitable[None]]
@@ -164,7 +105,12 @@ class Remedies:
         self._journal = journal
         self._clock = clock
         self._asked = [(r.at, r.device) for r in history if r.step is Step.ASKED]
+        """What counts against the limits. In a dry run what would have been done counts too."""
         self._under_way: set[DeviceId] = set()
+
+    @property
+    def mode(self) -> Mode:
+        return self._settings.mode
 
     async def apply(self, target: Target, action: Action, rule: str) -> Step:
         """Tries to cure ``target``; returns the last step taken. ``rule`` is what asked for it."""
@@ -175,6 +121,7 @@ class Remedies:
         if why:
             return await self._note(device, action, Step.HELD, rule, why)
         if self._settings.mode is Mode.DRY_RUN:
+            self._asked.append((self._clock.now().wall, device.id))
             return await self._note(device, action, Step.DRY_RUN, rule)
         self._under_way.add(device.id)
         try:
@@ -185,7 +132,7 @@ class Remedies:
     def held(self, device: Device, action: Action) -> str:
         """Why nothing may be done now; empty when it may."""
         now, settings = self._clock.now().wall, self._settings
-        self._asked = [(at, id_) for at, id_ in self._asked if at > now - _DAY_MS]
+        self._asked = [(at, id_) for at, id_ in self._asked if at > now - DAY_MS]
         if action not in self._actors:
             return "this action is not configured"
         if device.id in self._under_way:
@@ -198,15 +145,37 @@ class Remedies:
             return f"the limit of {settings.all_per_hour} in all per hour is reached"
         return ""
 
-    async def _carry_out(self, target: Target, action: Action, rule: str) -> Step:
+    async def resume(self, last: Remedied, target: Target) -> Step:
+        """Goes on with what the last run began, from ``last`` on; what was sent is not sent again."""
         device, settings = target.device, self._settings
+        actor = self._actors.get(last.action)
+        if actor is None:
+            return await self._note(device, last.action, Step.NOT_CURED, last.rule, "not configured any more")
+        self._under_way.add(device.id)
+        try:
+            await actor.finish(target)
+            if last.step in UNFINISHED:
+                await self._note(device, last.action, Step.UNSURE, last.rule, "we were restarted meanwhile")
+            late_ms = self._clock.now().wall - last.at - (settings.settle + settings.patience) * 1000
+            if late_ms > 0 and last.action is not Action.POE_CYCLE:
+                return await self._note(device, last.action, Step.NOT_CURED, last.rule, "nobody was watching")
+            return await self._prove(target, last.action, last.rule)
+        finally:
+            self._under_way.discard(device.id)
+
+    async def _carry_out(self, target: Target, action: Action, rule: str) -> Step:
+        device = target.device
         self._asked.append((self._clock.now().wall, device.id))
         await self._note(device, action, Step.ASKED, rule)
         try:
-            taken = await self._actors[action].act(target)
+            taken = await self._actors[action].act(target, rule)
         except WireError as error:
             return await self._note(device, action, Step.REFUSED, rule, error.detail)
         await self._note(device, action, Step.ACCEPTED if taken else Step.UNSURE, rule)
+        return await self._prove(target, action, rule)
+
+    async def _prove(self, target: Target, action: Action, rule: str) -> Step:
+        device, settings = target.device, self._settings
         await asyncio.sleep(settings.settle)
         loop = asyncio.get_running_loop()
         until = loop.time() + settings.patience

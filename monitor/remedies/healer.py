@@ -7,9 +7,9 @@ is written down once, and it asks again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
@@ -20,9 +20,12 @@ from monitor.collectors.base import Env
 from monitor.collectors.onvif.collector import OnvifCollector
 from monitor.core import Core
 from monitor.model import Device, DeviceId, IncidentId, Target, WallMs
-from monitor.remedies.actors import OnvifReboot, PoeCycle, PoePort, shows_key_frame
-from monitor.remedies.attempts import Action, ActionSettings, Actor, Mode, Remedied, Remedies, Step, recent
-from monitor.storage.ledger.records import IncidentEvent
+from monitor.remedies.actors import OnvifReboot, PoeCycle, shows_key_frame
+from monitor.remedies.attempts import ActionSettings, Actor, Mode, Remedies
+from monitor.remedies.poe import PoePort, PoeSettings
+from monitor.remedies.ports import DarkPort, Ports, dark_ports
+from monitor.remedies.steps import Action, Remedied, Step, broken_off, recent
+from monitor.storage.ledger.records import IncidentEvent, Record
 from monitor.storage.ledger.writer import connect
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(room="remedies")
 
+_TROUBLE = "poe_port"
 _LOOK_S = 1.0
 _PROOF_S = 20.0
 
@@ -54,13 +58,19 @@ class Healer:
         self._actions: dict[str, list[ActionSettings]] = {}
         self._history: list[Remedied] = []
         self._done: set[_Wish] = set()
+        self._rehearsed: set[_Wish] = set()
+        """Those of ``_done`` that were only dry runs."""
         self._held: dict[_Wish, str] = {}
         self._treated: dict[DeviceId, asyncio.Task[None]] = {}
         self._incidents: dict[DeviceId, IncidentId] = {}
         self._works: list[Exclusion] = []
+        self._broken_off: list[Remedied] = []
+        """What the last run did not bring to its end."""
+        self._ports = Ports(self._poe, self._journal, self._tell, daemon.clock, daemon.rng)
 
     async def run(self) -> None:
         try:
+            await self._take_up()
             while True:
                 await self.look()
                 await asyncio.sleep(_LOOK_S)
@@ -68,8 +78,18 @@ class Healer:
             tasks = list(self._treated.values())
             for task in tasks:
                 task.cancel()
-            # A port that is without power gets it back before we are gone.
             await asyncio.gather(*tasks, return_exceptions=True)
+            # A port that is without power gets it back before we are gone.
+            await self._ports.stop()
+
+    async def _take_up(self) -> None:
+        """What the last run left; ports get their power back whatever the configuration now says."""
+        history, dark = await asyncio.to_thread(self._read_ledger)
+        self._broken_off = broken_off(history)
+        for subject in self._daemon.pipeline.own_subjects(_TROUBLE):
+            if subject not in {_subject(each.port) for each in dark}:
+                self._told(subject, "")
+        self._ports.take_up(dark)
 
     async def look(self) -> None:
         """Begin what the open alerts ask for now."""
@@ -79,6 +99,7 @@ class Healer:
         remedies = self._remedies
         if remedies is None or daemon.pipeline.states.blind or not self._leads():
             return
+        self._resume(remedies)
         wishes: set[_Wish] = set()
         asking: list[tuple[_Wish, Device, Incident]] = []
         now = daemon.clock.now().wall
@@ -91,6 +112,7 @@ class Healer:
                     if device is not None and wish not in self._done:
                         asking.append((wish, device, incident))
         self._done &= wishes
+        self._rehearsed &= wishes
         self._held = {wish: why for wish, why in self._held.items() if wish in wishes}
         if asking:
             known = await asyncio.to_thread(exclusions_of, daemon.ledger.path)
@@ -111,40 +133,82 @@ class Healer:
         held = remedies.held(device, wish.action)
         if held and self._held.get(wish) == held:
             return
-        if held:
-            self._held[wish] = held
-        elif self._asked_before(wish, device):
+        if not held and self._asked_before(remedies, wish, device):
             self._done.add(wish)
             return
-        else:
-            self._done.add(wish)
-        self._incidents[device.id] = incident.id
-        task = asyncio.create_task(self._treat(remedies, wish, Target(device, ip), incident))
+        self._done.add(wish)
+        self._start(self._apply(remedies, wish, Target(device, ip)), device, wish.action, incident)
+
+    async def _apply(self, remedies: Remedies, wish: _Wish, target: Target) -> Step:
+        step = await remedies.apply(target, wish.action, wish.fingerprint.rule)
+        if step is Step.HELD:  # it asks again; also if a limit was reached by another one a moment ago
+            self._held[wish] = remedies.held(target.device, wish.action)
+            self._done.discard(wish)
+        elif step is Step.DRY_RUN:
+            self._rehearsed.add(wish)
+        return step
+
+    def _resume(self, remedies: Remedies) -> None:
+        """Go on with what the last run began."""
+        daemon, waiting = self._daemon, self._broken_off
+        self._broken_off = []
+        for last in waiting:
+            device = daemon.config.inventory.devices.get(last.device)
+            if device is None or remedies.mode is not Mode.ON:
+                continue
+            ip = daemon.resolver.ip(device.address)
+            if ip is None or device.id in self._treated:
+                self._broken_off.append(last)
+            else:
+                work = remedies.resume(last, Target(device, ip))
+                self._start(work, device, last.action, self._incident(last.device, last.rule))
+
+    def _incident(self, device: DeviceId, rule: str) -> Incident | None:
+        """Which an alert of this rule about this device has opened."""
+        return next(
+            (
+                incident
+                for incident in self._daemon.pipeline.desk.incidents.values()
+                for alert in incident.open_alerts()
+                if alert.device == device and alert.fingerprint.rule == rule
+            ),
+            None,
+        )
+
+    def _start(
+        self, work: Coroutine[Any, Any, Step], device: Device, action: Action, incident: Incident | None
+    ) -> None:
+        if incident is not None:
+            self._incidents[device.id] = incident.id
+        task = asyncio.create_task(self._treat(work, device, action, incident))
         self._treated[device.id] = task
         task.add_done_callback(lambda _: self._treated.pop(device.id, None))
 
-    def _asked_before(self, wish: _Wish, device: Device) -> bool:
-        """Before a restart: an alert that goes on does not ask twice."""
-        steps = (Step.ASKED, Step.DRY_RUN)
+    def _asked_before(self, remedies: Remedies, wish: _Wish, device: Device) -> bool:
+        """Before a restart: an alert that goes on does not ask twice. What was only rehearsed may be done."""
+        steps = (Step.ASKED,) if remedies.mode is Mode.ON else (Step.ASKED, Step.DRY_RUN)
         return any(
             r.device == device.id and r.action is wish.action and r.step in steps and r.at >= wish.since
             for r in self._history
             if r.rule == wish.fingerprint.rule
         )
 
-    async def _treat(self, remedies: Remedies, wish: _Wish, target: Target, incident: Incident) -> None:
+    async def _treat(
+        self, work: Coroutine[Any, Any, Step], device: Device, action: Action, incident: Incident | None
+    ) -> None:
         try:
-            step = await remedies.apply(target, wish.action, wish.fingerprint.rule)
+            step = await work
         except Exception:
             self._daemon.health.task_failures += 1
-            log.exception("a remedy broke off", device=target.device.id, action=wish.action.value)
+            log.exception("a remedy broke off", device=device.id, action=action.value)
             return
         if step is Step.CURED:
-            incident.remedy = wish.action.value
+            if incident is not None:
+                incident.remedy = action.value
             # Its own checks find it sound, which ends the alert.
             now = self._daemon.clock.now()
-            for check in target.device.checks:
-                self._daemon.schedule.soon(target.device.id, check, 0, now)
+            for check in device.checks:
+                self._daemon.schedule.soon(device.id, check, 0, now)
 
     # ---------------------------------------------------------------- what remedies need
 
@@ -156,7 +220,9 @@ class Healer:
             return
         for action in settings.action:
             self._actions.setdefault(action.rule, []).append(action)
-        self._history = await asyncio.to_thread(self._read_history)
+        self._done -= self._rehearsed
+        self._rehearsed.clear()
+        self._history, _ = await asyncio.to_thread(self._read_ledger)
         self._remedies = Remedies(
             settings,
             self._actors(config),
@@ -167,9 +233,9 @@ class Healer:
             self._history,
         )
 
-    def _read_history(self) -> list[Remedied]:
+    def _read_ledger(self) -> tuple[list[Remedied], list[DarkPort]]:
         with closing(connect(self._daemon.ledger.path, read_only=True)) as db:
-            return recent(db, self._daemon.clock.now().wall)
+            return recent(db, self._daemon.clock.now().wall), dark_ports(db)
 
     def _actors(self, config: Config) -> dict[Action, Actor]:
         daemon, actors = self._daemon, dict[Action, Actor]()
@@ -178,10 +244,12 @@ class Healer:
             env = Env(daemon.clock, daemon.rng)
             actors[Action.REBOOT] = OnvifReboot(onvif.account_of, onvif.endpoint_of, env)
         poe = config.remedies.poe
-        if poe.community is not None:
-            community = poe.community.read()
-            actors[Action.POE_CYCLE] = PoeCycle(self._port_of, community, poe.off, udp_port=poe.port)
+        if poe.has_account:
+            actors[Action.POE_CYCLE] = PoeCycle(self._port_of, self._ports, poe.off)
         return actors
+
+    def _poe(self) -> PoeSettings:
+        return self._daemon.config.remedies.poe
 
     def _port_of(self, device: Device) -> PoePort | None:
         port, devices = device.tags.get("poe_port", ""), self._daemon.config.inventory.devices
@@ -195,6 +263,11 @@ class Healer:
         return rtsp is not None and await shows_key_frame(rtsp, target, _PROOF_S)
 
     def _in_maintenance(self, device: Device) -> bool:
+        """It, or what it is reached through and has its power from."""
+        devices = self._daemon.config.inventory.devices
+        return any(map(self._maintained, (device, *(devices[p] for p in device.parents if p in devices))))
+
+    def _maintained(self, device: Device) -> bool:
         """By the plan of the configuration, or by an exclusion that somebody has entered."""
         now = self._daemon.clock.now().wall
         planned = self._daemon.config.policy.maintenance
@@ -204,13 +277,35 @@ class Healer:
         open_now = (work for work in self._works if work.span.since <= now // 1000 < work.span.until)
         return any(work.place in places for work in open_now)
 
-    async def _journal(self, done: Remedied) -> None:
-        """Returns once it is on disk: nothing is sent before that."""
+    def _tell(self, dark: DarkPort, why: str) -> None:
+        """A person must know of a camera that we took the power from and cannot give it back."""
+        device = self._daemon.config.inventory.devices.get(dark.device)
+        name = dark.device if device is None else f"{device.name} ({device.address})"
+        self._told(_subject(dark.port), why and f"{name}: {why}")
+
+    def _told(self, subject: str, why: str) -> None:
+        now = self._daemon.clock.now()
+        self._daemon.pipeline.own_trouble(_TROUBLE, bool(why), now.wall, now, why, subject=subject)
+
+    async def _journal(self, *records: Record) -> None:
+        """Returns once they are on disk: nothing is sent before that."""
+        written = asyncio.Event()
+        events = [self._event(record) for record in records if isinstance(record, Remedied)]
+        self._daemon.ledger.write([*records, *filter(None, events)], written.set)
+        await written.wait()
+
+    def _event(self, done: Remedied) -> IncidentEvent | None:
+        """A step as the history of its incident has it."""
         log.info(
             "remedy", device=done.device, action=done.action.value, step=done.step.value, why=done.detail
         )
-        written = asyncio.Event()
         words = f"{done.action.value}: {done.step.value}{f' ({done.detail})' if done.detail else ''}"
-        event = IncidentEvent(self._incidents[done.device], done.at, "remedy", "", words)
-        self._daemon.ledger.write([done, event], written.set)
-        await written.wait()
+        id_ = self._incidents.get(done.device)
+        if id_ is None:  # a port that the last run left dark
+            incident = self._incident(done.device, done.rule)
+            id_ = incident.id if incident is not None else None
+        return None if id_ is None else IncidentEvent(id_, done.at, "remedy", "", words)
+
+
+def _subject(port: PoePort) -> str:
+    return f"{port.switch} / {port.port}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -56,6 +57,17 @@ class SimCamera:
     """Loop time until which it is restarting and answers nobody."""
     nonce: str = ""
     seen: Seen = field(default_factory=Seen)
+
+    def lose_power(self) -> None:
+        """Deaf until it is given back."""
+        self.deaf_until = math.inf
+
+    def get_power(self, now: float, boot_s: float) -> None:
+        """It starts anew at loop time ``now``; what a start cures is cured."""
+        self.deaf_until = now + boot_s
+        self.boot += 1
+        if self.fault is Fault.NO_FRAMES:
+            self.fault = Fault.NONE
 
 
 @dataclass(slots=True)

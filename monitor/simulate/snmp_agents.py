@@ -30,6 +30,7 @@ from monitor.collectors.snmp.messages import (
     read_pdu,
     read_version,
 )
+from monitor.simulate.snmp_writes import Writes
 from monitor.simulate.snmprec import Walk, encode_unsigned, load
 
 _IP_PKTINFO = 8
@@ -82,6 +83,8 @@ class Agents:
     counters_per_s: int = 0
     """How fast counters grow; 0 leaves them as recorded."""
     started: float = 0.0
+    writes: Writes | None = None
+    """What may be set, and by whom; by default nothing, and nobody is answered."""
     _cache: dict[tuple[bytes, object], bytes] = field(default_factory=dict)
     _cached_at: int = 0
 
@@ -106,6 +109,8 @@ class Agents:
         try:
             at = 2 if data[1] < 0x80 else 2 + (data[1] & 0x7F)
             at += 5 + data[at + 4]
+            if data[at] == PduType.SET:
+                return self._set(data, address, walk)
             at += 2 if data[at + 1] < 0x80 else 2 + (data[at + 1] & 0x7F)
             if data[at : at + 2] != b"\x02\x04":
                 return self._make(data, walk, now)
@@ -126,6 +131,25 @@ class Agents:
         where = int.from_bytes(cached[:4], "big") + 2
         return cached[4 : 4 + where] + data[at : at + 4] + cached[8 + where :]
 
+    def _set(self, data: bytes, address: str, walk: Walk) -> bytes:
+        try:
+            version, at = read_version(data)
+            community, at = read_community(data, at)
+            pdu = read_pdu(data, at, len(data))
+            names, tags, raws = bindings = ber.varbinds(data, pdu.start, pdu.stop)
+        except ber.BerError:
+            return b""
+        writes = self.writes
+        if writes is None or community not in (self.community, writes.community):
+            return b""
+        status, index = writes.judge(walk, version == Version.V1, community, bindings)
+        if not status:
+            new = [ber.tlv(tag, raw) for tag, raw in zip(tags, raws, strict=True)]
+            self.walks = {**self.walks, address: walk.changed(dict(zip(names, new, strict=True)))}
+            self._cache.clear()
+            writes.carry_out(address, names, raws)
+        return _message(version, community, pdu.request_id, status, index, data[pdu.start : pdu.stop])
+
     def _make(self, data: bytes, walk: Walk, now: float, most: int = 0) -> bytes:
         """The reply, made honestly. ``most`` bindings at the most, else tooBig."""
         try:
@@ -135,7 +159,8 @@ class Agents:
             names, _, _ = ber.varbinds(data, pdu.start, pdu.stop)
         except ber.BerError:
             return b""
-        if community != self.community or version not in (Version.V1, Version.V2C):
+        readers = (self.community,) if self.writes is None else (self.community, self.writes.community)
+        if community not in readers or version not in (Version.V1, Version.V2C):
             return b""
         places = _places(walk, names, pdu, version == Version.V1)
         if isinstance(places, ErrorStatus) or (most and len(places) > most):

@@ -25,6 +25,7 @@ class PduType(IntEnum):
     GET = 0xA0
     GET_NEXT = 0xA1
     RESPONSE = 0xA2
+    SET = 0xA3
     TRAP_V1 = 0xA4
     GET_BULK = 0xA5
     INFORM = 0xA6
@@ -33,7 +34,8 @@ class PduType(IntEnum):
 
 
 class ErrorStatus(IntEnum):
-    """RFC 3416 section 3; those that a reader of values can meet. Others are of SET, and unexpected here."""
+    """RFC 3416 section 3. Those from ``NO_CREATION`` on, but for ``AUTHORIZATION_ERROR``, and those with
+    WRONG are of SET alone."""
 
     NO_ERROR = 0
     TOO_BIG = 1
@@ -42,8 +44,18 @@ class ErrorStatus(IntEnum):
     READ_ONLY = 4
     GEN_ERR = 5
     NO_ACCESS = 6
+    WRONG_TYPE = 7
+    WRONG_LENGTH = 8
+    WRONG_ENCODING = 9
+    WRONG_VALUE = 10
+    NO_CREATION = 11
+    INCONSISTENT_VALUE = 12
     RESOURCE_UNAVAILABLE = 13
+    COMMIT_FAILED = 14
+    UNDO_FAILED = 15
     AUTHORIZATION_ERROR = 16
+    NOT_WRITABLE = 17
+    INCONSISTENT_NAME = 18
 
 
 class SnmpError(Exception):

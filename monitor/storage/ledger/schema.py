@@ -122,6 +122,12 @@ STEPS = (
     """
     ALTER TABLE membership ADD COLUMN checks TEXT NOT NULL DEFAULT '';
     """,
+    """
+    CREATE TABLE dark_port (
+        switch TEXT NOT NULL, port TEXT NOT NULL, device TEXT NOT NULL, rule TEXT NOT NULL,
+        since INTEGER NOT NULL, PRIMARY KEY (switch, port)
+    ) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(STEPS)
