@@ -68,6 +68,12 @@ _BY_READING = {
     "onvif.unauthorised": DeviceFault.UNAUTHORISED,
     "onvif.rebooted": DeviceFault.REBOOTED,
 }
+_OVER = {
+    DeviceFault.NO_SERVICE: (Reason.OK, Reason.AUTH, Reason.BUSY),
+    DeviceFault.NO_VIDEO: (Reason.OK,),
+    DeviceFault.BUSY: (Reason.OK, Reason.AUTH),
+}
+"""What shows that a fault is over. Who is too busy to show its video has not got it back."""
 _REFUSED = ("onvif.password_refused", "rtsp.password_refused")
 _DRIFTS = ("onvif.clock_drift_s", "rtsp.clock_drift_s")
 
@@ -243,7 +249,7 @@ class Ladder:
         failed = [look for look in looks if look.fails and (look.reason is Reason.BUSY) is busy]
         failed = [look for look in failed if look.reason is not Reason.AUTH]
         confirmed = [look for look in failed if look.fails >= self._states.settings.confirm]
-        if looks and not failed:
+        if looks and all(look.reason in _OVER[fault] for look in looks):
             _set(known, track.device.id, fault, False, max(look.at for look in looks), "", found)
         if not confirmed:
             return False

@@ -97,6 +97,7 @@ async def watched(
     *,
     password: str = PASSWORD,
     more: str = "",
+    config: str = CONFIG,
 ) -> AsyncIterator[tuple[House, Phone]]:
     phone = Phone(SystemClock())
     await phone.start()
@@ -104,7 +105,7 @@ async def watched(
     (tmp_path / "secret").write_text(password)
     (tmp_path / "rules.d").mkdir()
     (tmp_path / "rules.d" / "cameras.toml").write_bytes((ROOT / "etc/rules.d/cameras.toml").read_bytes())
-    text = CONFIG.format(ports=server.ports, user=USER, url=phone.url)
+    text = config.format(ports=server.ports, user=USER, url=phone.url)
     house.furnish(due, text + more)
     try:
         async with house.running():

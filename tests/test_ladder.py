@@ -133,6 +133,19 @@ def test_a_fault_does_not_end_because_the_camera_falls() -> None:
     assert [said for said in street.said if said[0] is DeviceFault.NO_VIDEO] == [NO_VIDEO]
 
 
+@pytest.mark.parametrize("reason", [Reason.BUSY, Reason.AUTH, Reason.TIMEOUT])
+def test_who_is_too_busy_to_show_its_video_has_not_got_it_back(reason: Reason) -> None:
+    street = Street(confirm=1)
+    street.see("rtsp", Reason.NO_VIDEO)
+    street.see("onvif")
+    street.see("icmp")
+    street.see("rtsp", reason)
+    street.see("icmp")
+    assert [said for said in street.said if said[0] is DeviceFault.NO_VIDEO] == [NO_VIDEO]
+    street.see("rtsp")
+    assert (DeviceFault.NO_VIDEO, False) in street.said
+
+
 def test_a_failure_of_our_own_says_nothing() -> None:
     street = Street(confirm=1)
     street.see("rtsp", Reason.OWN_LOSS)

@@ -19,7 +19,8 @@ from monitor.books.read import exclusions_of
 from monitor.collectors.base import Env
 from monitor.collectors.onvif.collector import OnvifCollector
 from monitor.core import Core
-from monitor.model import Device, DeviceId, IncidentId, Target, WallMs
+from monitor.ladder import DeviceFault
+from monitor.model import Device, DeviceId, Target, WallMs
 from monitor.remedies.actors import OnvifReboot, PoeCycle, shows_key_frame
 from monitor.remedies.attempts import ActionSettings, Actor, Mode, Remedies
 from monitor.remedies.poe import PoePort, PoeSettings
@@ -62,7 +63,7 @@ class Healer:
         """Those of ``_done`` that were only dry runs."""
         self._held: dict[_Wish, str] = {}
         self._treated: dict[DeviceId, asyncio.Task[None]] = {}
-        self._incidents: dict[DeviceId, IncidentId] = {}
+        self._incidents: dict[DeviceId, Incident] = {}
         self._works: list[Exclusion] = []
         self._broken_off: list[Remedied] = []
         """What the last run did not bring to its end."""
@@ -84,9 +85,12 @@ class Healer:
 
     async def _take_up(self) -> None:
         """What the last run left; ports get their power back whatever the configuration now says."""
+        daemon = self._daemon
+        self._ports = Ports(self._poe, self._journal, self._tell, daemon.clock, daemon.rng)
+        self._config = None  # nothing made for an earlier run of this task is used
         history, dark = await asyncio.to_thread(self._read_ledger)
         self._broken_off = broken_off(history)
-        for subject in self._daemon.pipeline.own_subjects(_TROUBLE):
+        for subject in daemon.pipeline.own_subjects(_TROUBLE):
             if subject not in {_subject(each.port) for each in dark}:
                 self._told(subject, "")
         self._ports.take_up(dark)
@@ -130,11 +134,11 @@ class Healer:
         ip = self._daemon.resolver.ip(device.address)
         if ip is None or device.id in self._treated:
             return
+        if self._asked_before(remedies, wish, device):
+            self._done.add(wish)
+            return
         held = remedies.held(device, wish.action)
         if held and self._held.get(wish) == held:
-            return
-        if not held and self._asked_before(remedies, wish, device):
-            self._done.add(wish)
             return
         self._done.add(wish)
         self._start(self._apply(remedies, wish, Target(device, ip)), device, wish.action, incident)
@@ -160,8 +164,11 @@ class Healer:
             if ip is None or device.id in self._treated:
                 self._broken_off.append(last)
             else:
+                incident = self._incident(last.device, last.rule)
+                if incident is not None:
+                    self._credit(incident, last)
                 work = remedies.resume(last, Target(device, ip))
-                self._start(work, device, last.action, self._incident(last.device, last.rule))
+                self._start(work, device, last.action, incident)
 
     def _incident(self, device: DeviceId, rule: str) -> Incident | None:
         """Which an alert of this rule about this device has opened."""
@@ -179,7 +186,7 @@ class Healer:
         self, work: Coroutine[Any, Any, Step], device: Device, action: Action, incident: Incident | None
     ) -> None:
         if incident is not None:
-            self._incidents[device.id] = incident.id
+            self._incidents[device.id] = incident
         task = asyncio.create_task(self._treat(work, device, action, incident))
         self._treated[device.id] = task
         task.add_done_callback(lambda _: self._treated.pop(device.id, None))
@@ -203,8 +210,6 @@ class Healer:
             log.exception("a remedy broke off", device=device.id, action=action.value)
             return
         if step is Step.CURED:
-            if incident is not None:
-                incident.remedy = action.value
             # Its own checks find it sound, which ends the alert.
             now = self._daemon.clock.now()
             for check in device.checks:
@@ -299,12 +304,23 @@ class Healer:
         log.info(
             "remedy", device=done.device, action=done.action.value, step=done.step.value, why=done.detail
         )
+        # The latter: of a port that the last run left dark.
+        incident = self._incidents.get(done.device) or self._incident(done.device, done.rule)
+        if incident is None:
+            return None
+        self._credit(incident, done)
         words = f"{done.action.value}: {done.step.value}{f' ({done.detail})' if done.detail else ''}"
-        id_ = self._incidents.get(done.device)
-        if id_ is None:  # a port that the last run left dark
-            incident = self._incident(done.device, done.rule)
-            id_ = incident.id if incident is not None else None
-        return None if id_ is None else IncidentEvent(id_, done.at, "remedy", "", words)
+        return IncidentEvent(incident.id, done.at, "remedy", "", words)
+
+    @staticmethod
+    def _credit(incident: Incident, last: Remedied) -> None:
+        """What will be said to have cured it. "No video" ends with a key frame and with nothing else: should
+        its own check see one before we do, that is the proof."""
+        proven = last.step is Step.CURED
+        if proven or (last.step in (Step.ACCEPTED, Step.UNSURE) and incident.cause == DeviceFault.NO_VIDEO):
+            incident.remedy = last.action.value
+        elif last.step is Step.NOT_CURED:
+            incident.remedy = ""
 
 
 def _subject(port: PoePort) -> str:
