@@ -32,7 +32,7 @@ mode = "{mode}"
 per_device_per_day = 1
 all_per_hour = {all_per_hour}
 settle = "300ms"
-patience = "20s"
+patience = "60s"
 again = "300ms"
 [remedies.poe]
 community = {{ file = "community" }}
