@@ -221,7 +221,10 @@ def test_a_ledger_of_each_earlier_schema_goes_on(tmp_path: Path, version: int) -
             db.executescript(step)
         db.execute(f"PRAGMA user_version={version}")
         db.execute("INSERT INTO run VALUES (7, 100, 200, 0, '0.0.9')")
-        db.execute("INSERT INTO membership VALUES ('c',100,NULL,'n','camera','10.0.0.1','s','a',1,'','','')")
+        db.execute(
+            "INSERT INTO membership (device, since, name, kind, address, site, area, key_site, vendor, model,"
+            " feeder) VALUES ('c', 100, 'n', 'camera', '10.0.0.1', 's', 'a', 1, '', '', '')"
+        )
         db.execute("INSERT INTO state_change VALUES ('c', 150, 'down', 'timeout', '', NULL)")
         db.execute(
             "INSERT INTO incident (id, opened, since, cause, severity, subject, place, grouping, receivers,"
