@@ -97,7 +97,7 @@ def reload(path: Path) -> None:
     """Let the running daemon take up the changed configuration; with an error the old one goes on."""
     result = ask_daemon(path, "reload")
     click.echo("reloaded: devices {added} added, {removed} removed, {changed} changed".format(**result))
-    for line in result["lines"]:
+    for line in result.get("lines", ()):  # a daemon from before an upgrade sends none
         click.echo(line)
     if result["restart_for"]:
         click.echo(
