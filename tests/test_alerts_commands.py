@@ -84,6 +84,8 @@ async def test_on_call_explains_silences_acknowledges_notes_and_resolves(
             await house.ask("ack", incident=number)
         with pytest.raises(ControlError, match="not a regular expression"):
             await house.ask("silence", match={"site": "~["}, for_ms=1000, author="x", text="y")
+        with pytest.raises(ControlError, match="a label without a value"):
+            await house.ask("silence", match={"area": ""}, for_ms=1000, author="x", text="y")
         with pytest.raises(ControlError, match="no device has the id"):
             await house.ask("explain", device="nowhere")
         assert await house.stop() == 0
