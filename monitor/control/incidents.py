@@ -101,7 +101,7 @@ class IncidentCommands:
         except (KeyError, TypeError, ValueError) as error:
             raise ControlError(f"not a silence: {error}") from error
         if "" in match.source.values():
-            # Often a variable that was empty; it would hold back what has no such label, our own troubles too.
+            # Often an empty variable; it would hold back what has no such label, our own troubles too.
             raise ControlError("a label without a value would match what does not have it; give a value")
         if not match.source or span <= 0 or not reason:
             raise ControlError("a silence needs labels to match, a length and a reason")
