@@ -50,9 +50,9 @@ class _Wish(NamedTuple):
 class Healer:
     """One task of the daemon. Idle unless ``[remedies]`` says otherwise."""
 
-    def __init__(self, daemon: Core, leads: Callable[[], bool]) -> None:
+    def __init__(self, core: Core, leads: Callable[[], bool]) -> None:
         """``leads``: whether it is for us to act, and not for another instance."""
-        self._daemon = daemon
+        self._core = core
         self._leads = leads
         self._config: Config | None = None
         self._remedies: Remedies | None = None
@@ -67,7 +67,7 @@ class Healer:
         self._works: list[Exclusion] = []
         self._broken_off: list[Remedied] = []
         """What the last run did not bring to its end."""
-        self._ports = Ports(self._poe, self._journal, self._tell, daemon.clock, daemon.rng)
+        self._ports = Ports(self._poe, self._journal, self._tell, core.clock, core.rng)
 
     async def run(self) -> None:
         try:
@@ -85,29 +85,29 @@ class Healer:
 
     async def _take_up(self) -> None:
         """What the last run left; ports get their power back whatever the configuration now says."""
-        daemon = self._daemon
-        self._ports = Ports(self._poe, self._journal, self._tell, daemon.clock, daemon.rng)
+        core = self._core
+        self._ports = Ports(self._poe, self._journal, self._tell, core.clock, core.rng)
         self._config = None  # nothing made for an earlier run of this task is used
         history, dark = await asyncio.to_thread(self._read_ledger)
         self._broken_off = broken_off(history)
-        for subject in daemon.pipeline.own_subjects(_TROUBLE):
+        for subject in core.pipeline.own_subjects(_TROUBLE):
             if subject not in {_subject(each.port) for each in dark}:
                 self._told(subject, "")
         self._ports.take_up(dark)
 
     async def look(self) -> None:
         """Begin what the open alerts ask for now."""
-        daemon = self._daemon
-        if self._config is not daemon.config:
-            await self._renew(daemon.config)
+        core = self._core
+        if self._config is not core.config:
+            await self._renew(core.config)
         remedies = self._remedies
-        if remedies is None or daemon.pipeline.states.blind or not self._leads():
+        if remedies is None or core.pipeline.states.blind or not self._leads():
             return
         self._resume(remedies)
         wishes: set[_Wish] = set()
         asking: list[tuple[_Wish, Device, Incident]] = []
-        now = daemon.clock.now().wall
-        for incident in daemon.pipeline.desk.incidents.values():
+        now = core.clock.now().wall
+        for incident in core.pipeline.desk.incidents.values():
             for alert in incident.open_alerts():
                 for action in self._actions.get(alert.fingerprint.rule, ()):
                     wish = _Wish(alert.fingerprint, alert.since, action.action)
@@ -119,7 +119,7 @@ class Healer:
         self._rehearsed &= wishes
         self._held = {wish: why for wish, why in self._held.items() if wish in wishes}
         if asking:
-            known = await asyncio.to_thread(exclusions_of, daemon.ledger.path)
+            known = await asyncio.to_thread(exclusions_of, core.ledger.path)
             self._works = [each for each in known if each.cause is Cause.MAINTENANCE and each.counts]
         for wish, device, incident in asking:
             self._begin(remedies, wish, device, incident)
@@ -127,11 +127,11 @@ class Healer:
     def _wanted(self, alert: Alert, action: ActionSettings, now: WallMs) -> Device | None:
         if alert.device is None or now - alert.since < action.after * 1000:
             return None
-        device = self._daemon.config.inventory.devices.get(alert.device)
+        device = self._core.config.inventory.devices.get(alert.device)
         return device if device is not None and action.match.selects(device) else None
 
     def _begin(self, remedies: Remedies, wish: _Wish, device: Device, incident: Incident) -> None:
-        ip = self._daemon.resolver.ip(device.address)
+        ip = self._core.resolver.ip(device.address)
         if ip is None or device.id in self._treated:
             return
         if self._asked_before(remedies, wish, device):
@@ -154,13 +154,13 @@ class Healer:
 
     def _resume(self, remedies: Remedies) -> None:
         """Go on with what the last run began."""
-        daemon, waiting = self._daemon, self._broken_off
+        core, waiting = self._core, self._broken_off
         self._broken_off = []
         for last in waiting:
-            device = daemon.config.inventory.devices.get(last.device)
+            device = core.config.inventory.devices.get(last.device)
             if device is None or remedies.mode is not Mode.ON:
                 continue
-            ip = daemon.resolver.ip(device.address)
+            ip = core.resolver.ip(device.address)
             if ip is None or device.id in self._treated:
                 self._broken_off.append(last)
             else:
@@ -175,7 +175,7 @@ class Healer:
         return next(
             (
                 incident
-                for incident in self._daemon.pipeline.desk.incidents.values()
+                for incident in self._core.pipeline.desk.incidents.values()
                 for alert in incident.open_alerts()
                 if alert.device == device and alert.fingerprint.rule == rule
             ),
@@ -206,14 +206,14 @@ class Healer:
         try:
             step = await work
         except Exception:
-            self._daemon.health.task_failures += 1
+            self._core.health.task_failures += 1
             log.exception("a remedy broke off", device=device.id, action=action.value)
             return
         if step is Step.CURED:
             # Its own checks find it sound, which ends the alert.
-            now = self._daemon.clock.now()
+            now = self._core.clock.now()
             for check in device.checks:
-                self._daemon.schedule.soon(device.id, check, 0, now)
+                self._core.schedule.soon(device.id, check, 0, now)
 
     # ---------------------------------------------------------------- what remedies need
 
@@ -234,19 +234,19 @@ class Healer:
             self._proof,
             self._in_maintenance,
             self._journal,
-            self._daemon.clock,
+            self._core.clock,
             self._history,
         )
 
     def _read_ledger(self) -> tuple[list[Remedied], list[DarkPort]]:
-        with closing(connect(self._daemon.ledger.path, read_only=True)) as db:
-            return recent(db, self._daemon.clock.now().wall), dark_ports(db)
+        with closing(connect(self._core.ledger.path, read_only=True)) as db:
+            return recent(db, self._core.clock.now().wall), dark_ports(db)
 
     def _actors(self, config: Config) -> dict[Action, Actor]:
-        daemon, actors = self._daemon, dict[Action, Actor]()
-        onvif: object = daemon.checks.collector("onvif")
+        core, actors = self._core, dict[Action, Actor]()
+        onvif: object = core.checks.collector("onvif")
         if isinstance(onvif, OnvifCollector):
-            env = Env(daemon.clock, daemon.rng)
+            env = Env(core.clock, core.rng)
             actors[Action.REBOOT] = OnvifReboot(onvif.account_of, onvif.endpoint_of, env)
         poe = config.remedies.poe
         if poe.has_account:
@@ -254,28 +254,28 @@ class Healer:
         return actors
 
     def _poe(self) -> PoeSettings:
-        return self._daemon.config.remedies.poe
+        return self._core.config.remedies.poe
 
     def _port_of(self, device: Device) -> PoePort | None:
-        port, devices = device.tags.get("poe_port", ""), self._daemon.config.inventory.devices
+        port, devices = device.tags.get("poe_port", ""), self._core.config.inventory.devices
         switch = devices.get(device.parents[0]) if device.parents else None
-        ip = self._daemon.resolver.ip(switch.address) if switch is not None else None
+        ip = self._core.resolver.ip(switch.address) if switch is not None else None
         sound = all(part.isdigit() for part in port.split("."))
         return PoePort(ip, port) if ip is not None and port and sound else None
 
     async def _proof(self, target: Target) -> bool:
-        rtsp = self._daemon.checks.collector("rtsp")
+        rtsp = self._core.checks.collector("rtsp")
         return rtsp is not None and await shows_key_frame(rtsp, target, _PROOF_S)
 
     def _in_maintenance(self, device: Device) -> bool:
         """It, or what it is reached through and has its power from."""
-        devices = self._daemon.config.inventory.devices
+        devices = self._core.config.inventory.devices
         return any(map(self._maintained, (device, *(devices[p] for p in device.parents if p in devices))))
 
     def _maintained(self, device: Device) -> bool:
         """By the plan of the configuration, or by an exclusion that somebody has entered."""
-        now = self._daemon.clock.now().wall
-        planned = self._daemon.config.policy.maintenance
+        now = self._core.clock.now().wall
+        planned = self._core.config.policy.maintenance
         if any(window.span_at(now) and window.select.selects(device) for window in planned):
             return True
         places = places_of(device.id, device.site, device.area, device.feeder)
@@ -284,19 +284,19 @@ class Healer:
 
     def _tell(self, dark: DarkPort, why: str) -> None:
         """A person must know of a camera that we took the power from and cannot give it back."""
-        device = self._daemon.config.inventory.devices.get(dark.device)
+        device = self._core.config.inventory.devices.get(dark.device)
         name = dark.device if device is None else f"{device.name} ({device.address})"
         self._told(_subject(dark.port), why and f"{name}: {why}")
 
     def _told(self, subject: str, why: str) -> None:
-        now = self._daemon.clock.now()
-        self._daemon.pipeline.own_trouble(_TROUBLE, bool(why), now.wall, now, why, subject=subject)
+        now = self._core.clock.now()
+        self._core.pipeline.own_trouble(_TROUBLE, bool(why), now.wall, now, why, subject=subject)
 
     async def _journal(self, *records: Record) -> None:
         """Returns once they are on disk: nothing is sent before that."""
         written = asyncio.Event()
         events = [self._event(record) for record in records if isinstance(record, Remedied)]
-        self._daemon.ledger.write([*records, *filter(None, events)], written.set)
+        self._core.ledger.write([*records, *filter(None, events)], written.set)
         await written.wait()
 
     def _event(self, done: Remedied) -> IncidentEvent | None:
