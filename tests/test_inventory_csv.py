@@ -251,3 +251,12 @@ def test_a_long_list_is_read_whole(tmp_path: Path, count: int) -> None:
     assert len(inventory.children[DeviceId("SW-1")]) == count
     areas = {id(device.area) for device in inventory.devices.values()}
     assert len(areas) == len(inventory.areas) + 1, "each area's text is kept once"
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_list_with_other_marks_between_its_cells_is_told_what_to_do(
+    tmp_path: Path, mark: str, name: str
+) -> None:
+    text = "编号,名称,IP地址\ncam-1,东门,10.0.0.1\n".replace(",", mark)
+    (problem, *_) = refused(with_list(tmp_path, "cameras.csv", text.encode("gb18030")))
+    assert problem.right == f"its cells are separated by {name}; save it with commas between them"

@@ -123,7 +123,7 @@ def sheet_table(
         seen = next((", ".join(filter(None, cells)) for _, cells in lines if any(cells)), "")
         if not sheet:
             found = f"no row of headings; the first row is: {seen[:100]}" if seen else "the file is empty"
-            findings.error(place, found, "the columns id (编号), name (名称) and address (IP地址) are needed")
+            findings.error(place, found, _separated(seen) or _NEEDED)
         elif seen:
             findings.warning(place, "the sheet has no row of headings and was left out")
         return None
@@ -146,6 +146,17 @@ def sheet_table(
     if len(lines) == start + 1:
         findings.warning(place, "there is no device below the headings")
     return SheetTable(file, sheet, header, rows)
+
+
+_NEEDED = "the columns id (编号), name (名称) and address (IP地址) are needed"
+
+
+def _separated(first: str) -> str:
+    """What to do about headings that are all in one cell."""
+    for mark, name in ((";", "semicolons"), ("；", "full-width semicolons"), ("\t", "tabs")):
+        if looks_like_header(read_header(first.split(mark))):
+            return f"its cells are separated by {name}; save it with commas between them"
+    return ""
 
 
 def _header_at(lines: Sequence[tuple[int, Sequence[str]]]) -> int | None:
