@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.collectors.digest import Answerer, parse_challenges
+from monitor.collectors.digest import Answerer, Scheme, parse_challenges
 from monitor.collectors.http1 import ResponseReader, WireError
 from monitor.collectors.onvif import answers, soap
 from monitor.collectors.onvif.collector import OnvifCollector, OnvifSettings
@@ -319,3 +319,13 @@ async def test_a_camera_of_another_make_is_well(
         assert str(value(result, "onvif.stream_uri")).startswith("rtsp://127.0.0.1")
         has_snapshot = bend not in (_no_snapshot, _empty_snapshot)
         assert (value(result, "onvif.snapshot_uri") is not None) is has_snapshot
+
+
+def test_what_stands_in_quotes_begins_no_challenge() -> None:
+    (found,) = parse_challenges(['Digest realm="Gate (A, B), Digest 2, Basic x", nonce="n", qop="auth"'])
+    assert (found.realm, found.nonce) == ("Gate (A, B), Digest 2, Basic x", "n")
+    both = parse_challenges(['Digest realm="a, Basic b", nonce="n", Basic realm="c, Digest d"'])
+    assert [(each.scheme, each.realm) for each in both] == [
+        (Scheme.DIGEST, "a, Basic b"),
+        (Scheme.BASIC, "c, Digest d"),
+    ]

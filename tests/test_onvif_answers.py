@@ -91,6 +91,26 @@ def test_a_recorded_camera_is_read_to_the_letter() -> None:
     )
 
 
+LOCAL = (
+    "<LocalDateTime><Time><Hour>12</Hour><Minute>0</Minute><Second>0</Second></Time>"
+    "<Date><Year>2026</Year><Month>1</Month><Day>1</Day></Date></LocalDateTime>"
+)
+
+
+def in_zone(zone: str) -> str:
+    return f"<TimeZone><TZ>{zone}</TZ></TimeZone>"
+
+
+def dated(inner: str) -> Element:
+    body = (
+        '<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"'
+        ' xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><e:Body>'
+        '<GetSystemDateAndTimeResponse xmlns="http://www.onvif.org/ver10/device/wsdl">'
+        f"<SystemDateAndTime>{inner}</SystemDateAndTime></GetSystemDateAndTimeResponse></e:Body></e:Envelope>"
+    )
+    return answers.response(soap.GET_DATE, answer(body.encode()))
+
+
 @pytest.mark.parametrize(
     ("zone", "saving", "hour_utc"),
     [
@@ -98,20 +118,29 @@ def test_a_recorded_camera_is_read_to_the_letter() -> None:
         ("CST-08:00:00", "false", 4),
         ("EST5EDT,M3.2.0,M11.1.0", "true", 16),
         ("<+0530>-5:30", "false", 6),
+        ("UTC", "false", 12),
+        ("+08:00", "false", 4),
     ],
 )
 def test_local_time_with_a_zone_is_as_good_as_utc(zone: str, saving: str, hour_utc: int) -> None:
     zone = zone.replace("<", "&lt;").replace(">", "&gt;")
-    body = (
-        '<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><e:Body>'
-        '<GetSystemDateAndTimeResponse xmlns="http://www.onvif.org/ver10/device/wsdl"><SystemDateAndTime>'
-        f"<DaylightSavings>{saving}</DaylightSavings><TimeZone><TZ>{zone}</TZ></TimeZone><LocalDateTime>"
-        "<Time><Hour>12</Hour><Minute>0</Minute><Second>0</Second></Time>"
-        "<Date><Year>2026</Year><Month>1</Month><Day>1</Day></Date></LocalDateTime></SystemDateAndTime>"
-        "</GetSystemDateAndTimeResponse></e:Body></e:Envelope>"
-    )
-    seconds = answers.utc_seconds(answers.response(soap.GET_DATE, answer(body.encode())))
+    seconds = answers.utc_seconds(dated(f"<DaylightSavings>{saving}</DaylightSavings>{in_zone(zone)}{LOCAL}"))
+    assert seconds is not None
     assert int(seconds - 1_767_225_600) // 3600 == hour_utc
+
+
+@pytest.mark.parametrize("utc", ["<UTCDateTime/>", '<UTCDateTime i:nil="true"/>', ""])
+def test_where_utc_is_left_out_empty_or_nil_local_time_tells(utc: str) -> None:
+    assert answers.utc_seconds(dated(f"{in_zone('CST-8')}{utc}{LOCAL}")) == 1_767_225_600 + 4 * 3600
+
+
+@pytest.mark.parametrize("zone", ["", "Asia/Shanghai", "China Standard Time"])
+def test_local_time_in_an_unknown_zone_is_no_time_and_no_failure(zone: str) -> None:
+    assert answers.utc_seconds(dated(LOCAL)) is None
+    assert answers.utc_seconds(dated(f"{in_zone(zone)}{LOCAL}")) is None
+    for nothing in ("", "<LocalDateTime/>", in_zone("CST-8")):
+        with pytest.raises(WireError):
+            answers.utc_seconds(dated(nothing))
 
 
 def test_refusals_in_words_and_codes_are_auth_failures() -> None:
@@ -223,7 +252,20 @@ def test_a_big_recorder_with_64_channels_is_read() -> None:
     assert len(answers.profiles(answers.response(soap.GET_PROFILES, answer(body)))) == 64
 
 
-def test_chinese_encodings_are_read() -> None:
-    body = simulated("GetDeviceInformation").decode().replace("SIMCAM", "海康威视").replace("UTF-8", "GB2312")
-    found = answers.information(answers.response(soap.GET_INFORMATION, answer(body.encode("gb2312"))))
+@pytest.mark.parametrize(
+    ("declared", "sent"),
+    [
+        ("GB2312", "gb2312"),
+        ("gbk", "gbk"),
+        ("GB18030", "gb18030"),
+        ("windows-936", "gbk"),
+        ("EUC-CN", "gb2312"),
+        ("UTF-8", "gbk"),
+        ("GB2312", "utf-8"),
+        ("utf_8", "utf-8"),
+    ],
+)
+def test_chinese_is_read_whatever_encoding_it_claims(declared: str, sent: str) -> None:
+    body = simulated("GetDeviceInformation").decode().replace("SIMCAM", "海康威视").replace("UTF-8", declared)
+    found = answers.information(answers.response(soap.GET_INFORMATION, answer(body.encode(sent))))
     assert found.manufacturer == "海康威视"

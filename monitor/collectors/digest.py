@@ -13,6 +13,7 @@ from monitor.secrets import Secret
 
 _SCHEME = re.compile(r"(?:^|,)\s*(Digest|Basic)\s+", re.IGNORECASE)
 _PARAMETER = re.compile(r'([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MAX_CHALLENGE = 4096
 
 
@@ -89,7 +90,8 @@ def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
     found = []
     for header in headers:
         text = header[:_MAX_CHALLENGE]
-        starts = list(_SCHEME.finditer(text))
+        # What stands in quotes may look like anything: `realm="Gate, Digest 2"`.
+        starts = list(_SCHEME.finditer(_QUOTED.sub(lambda quoted: "_" * len(quoted[0]), text)))
         for start, end in zip(starts, [*(m.start() for m in starts[1:]), len(text)], strict=True):
             challenge = _challenge(start[1].lower(), text[start.end() : end])
             if challenge is not None:

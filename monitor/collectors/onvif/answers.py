@@ -37,7 +37,7 @@ _AUTH_FAULTS = (
 )
 _AUTH_WORDS = re.compile(r"authori[sz]|authenticat|password|user ?name|credential")
 _UNOFFERED = ("ActionNotSupported", "NotSupported", "OptionalActionNotImplemented", "NoProfile")
-_GMT = re.compile(r"^(?:GMT|UTC)([+-])(\d{1,2}):(\d{2})$")
+_GMT = re.compile(r"^(?:GMT|UTC)?([+-])(\d{1,2}):(\d{2})$")
 _TZ = re.compile(r"^(?:<[^>]{1,20}>|[A-Za-z]{1,10})([+-]?)(\d{1,2})(?::(\d{1,2}))?(?::\d{1,2})?")
 
 
@@ -107,40 +107,43 @@ def _texts(element: Element, names: tuple[str, ...]) -> list[str]:
     return [each.text for each in element.walk() if each.local in names and each.text]
 
 
-def utc_seconds(element: Element) -> float:
+def utc_seconds(element: Element) -> float | None:
     """The camera's time (GetSystemDateAndTimeResponse) as Unix seconds, to the whole second.
 
-    From ``UTCDateTime``; where only ``LocalDateTime`` is given, by the POSIX time zone beside it.
+    From ``UTCDateTime``; where that is left out, empty or nil, from ``LocalDateTime`` by the time zone beside
+    it. ``None``: local time in a zone that it does not tell, which says nothing of how far off the clock is.
     """
     outer = _required(element, "SystemDateAndTime")
     moment = outer.child("UTCDateTime")
-    offset = timedelta(0)
-    if moment is None:
+    offset: timedelta | None = timedelta(0)
+    if moment is None or not moment.children:
         moment = _required(outer, "LocalDateTime")
         zone = outer.child("TimeZone")
         offset = _west_of_utc(text(zone, "TZ") if zone is not None else "")
-        if text(outer, "DaylightSavings") in ("true", "1"):
+        if offset is not None and text(outer, "DaylightSavings") in ("true", "1"):
             offset -= timedelta(hours=1)
     date, time = _required(moment, "Date"), _required(moment, "Time")
     try:
         year, month, day = (int(text(date, name)) for name in ("Year", "Month", "Day"))
         hour, minute, second = (int(text(time, name)) for name in ("Hour", "Minute", "Second"))
-        at = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC) + offset
-        return at.timestamp()
+        at = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+        return None if offset is None else (at + offset).timestamp()
     except (ValueError, OverflowError):
         raise WireError(Reason.PROTOCOL, "a date that does not exist") from None
 
 
-def _west_of_utc(zone: str) -> timedelta:
+def _west_of_utc(zone: str) -> timedelta | None:
     """What to add to standard local time to get UTC, of a POSIX ``TZ`` like ``CST-8`` (1003.1, 8.3), or of
-    the ``GMT+08:00`` that some write, which is east."""
+    the ``GMT+08:00`` and ``+08:00`` that some write, which is east. ``None``: not a zone that we know."""
+    if zone in ("UTC", "GMT", "Z"):
+        return timedelta(0)
     found = _GMT.match(zone)
     if found is not None:
         east = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
         return east if found[1] == "-" else -east
     found = _TZ.match(zone)
     if found is None:
-        raise WireError(Reason.PROTOCOL, "local time without a time zone")
+        return None
     offset = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
     return -offset if found[1] == "-" else offset
 

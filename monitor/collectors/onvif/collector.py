@@ -143,8 +143,9 @@ class OnvifCollector:
         readings += (
             Reading("onvif.connect_ms", talk.connect_ms),
             Reading("onvif.response_ms", talk.took_ms),
-            Reading("onvif.clock_drift_s", round(talk.drift_s, 1)),
         )
+        if talk.tells_time:
+            readings.append(Reading("onvif.clock_drift_s", round(talk.drift_s, 1)))
         information = answers.information(await log_in(talk, credential, device.id, deadline))
         readings.append(Reading("onvif.password_refused", False))
         readings += _identity(device, memory, information, self._settings.spares)

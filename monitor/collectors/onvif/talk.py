@@ -105,7 +105,8 @@ class Talk:
         self._port = 0
         self._nonce_is_new = False
         self.drift_s = 0.0
-        """The camera's clock minus ours."""
+        """The camera's clock minus ours; 0 while it is not known."""
+        self.tells_time = False
         self.took_ms = 0.0
         """From sending the latest request to having its whole answer."""
         self.connect_ms = 0.0
@@ -126,10 +127,13 @@ class Talk:
         return await self._read_logged_in(call, reader, token, self._credential)
 
     async def measure_clock(self) -> None:
-        """Asks for the time and sets ``drift_s``, to half a second (ONVIF tells whole ones)."""
+        """Asks for the time and sets ``drift_s``, to half a second: ONVIF tells whole ones, if any."""
         element = await self.ask(soap.GET_DATE)
         now_s = self._clock.now().wall / 1000
-        self.drift_s = answers.utc_seconds(element) + 0.5 - (now_s - self.took_ms / 2000)
+        theirs = answers.utc_seconds(element)
+        self.tells_time = theirs is not None
+        if theirs is not None:
+            self.drift_s = theirs + 0.5 - (now_s - self.took_ms / 2000)
 
     @property
     def port(self) -> int:

@@ -27,7 +27,8 @@ _BY_EXPAT = {"utf-8", "us-ascii", "iso-8859-1", "utf-16"}
 # fmt: off
 _BY_PYTHON = {
     "gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "cp936": "gb18030", "big5": "big5",
-    "ascii": "us-ascii", "utf8": "utf-8", "latin1": "latin-1", "iso8859-1": "latin-1",
+    "windows-936": "gb18030", "x-gbk": "gb18030", "gb_2312-80": "gb18030", "euc-cn": "gb18030",
+    "ascii": "us-ascii", "utf8": "utf-8", "utf_8": "utf-8", "latin1": "latin-1", "iso8859-1": "latin-1",
     "windows-1252": "windows-1252",
 }
 # fmt: on
@@ -186,6 +187,8 @@ def _decoded(raw: bytes) -> bytes | str:
     name = declared[1].decode().lower() if declared else "utf-8"
     if name in _BY_EXPAT:
         return raw
+    if _BY_PYTHON.get(name) == "gb18030" and _is_utf_8(raw):
+        return raw.decode()  # what it says and what it sends differ; Chinese in GB is hardly ever UTF-8 too
     if name not in _BY_PYTHON:
         raise WireError(Reason.PROTOCOL, "XML in an encoding that is not allowed")
     try:
