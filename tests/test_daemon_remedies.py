@@ -37,7 +37,7 @@ again = "300ms"
 [remedies.poe]
 community = {{ file = "community" }}
 off = "{off}"
-timeout = "500ms"
+timeout = "10s"
 port = {port}
 """
 ACTION = """

@@ -30,7 +30,7 @@ from monitor.storage.ledger.writer import commit, connect
 from tests.addresses import free_port
 from tests.camera_support import target
 from tests.poe_support import READ, WRITE, port_name, switches
-from tests.snmp_support import Proxy, agent_at, engine
+from tests.snmp_support import PATIENT, QUICK, Proxy, agent_at, engine
 
 SWITCH = "127.33.0.1"
 ONE = PoePort(SWITCH, "1.1")
@@ -40,11 +40,11 @@ CAMERA = DeviceId("10.0.0.1")
 class Keeper:
     """Ports, what they wrote down, and what people were told."""
 
-    def __init__(self, folder: Path, port: int, community: str = WRITE) -> None:
+    def __init__(self, folder: Path, port: int, community: str = WRITE, timeout: str = "20s") -> None:
         secret = folder / "community"
         secret.write_text(community)
         self.settings = PoeSettings.model_validate(
-            {"community": {"file": str(secret)}, "timeout": "200ms", "port": port}
+            {"community": {"file": str(secret)}, "timeout": timeout, "port": port}
         )
         self.records: list[Record] = []
         self.told: list[str] = []
@@ -97,16 +97,16 @@ async def test_a_simulated_switch_takes_this_order_from_this_account_only(
     community: str, name: bytes, value: int, status: str | None
 ) -> None:
     with switches(SWITCH) as sim:
-        async with engine() as ours:
+        async with engine(QUICK if status == "no answer" else PATIENT) as ours:
             agent = agent_at(sim.port, Community(Version.V2C, Secret(community)), SWITCH)
             if status is None:
-                await ours.ask(agent, set_integer(name, value), 2.0)
+                await ours.ask(agent, set_integer(name, value), 60.0)
             else:
                 with pytest.raises(SnmpError, match=status) as failed:
-                    await ours.ask(agent, set_integer(name, value), 2.0)
+                    await ours.ask(agent, set_integer(name, value), 60.0)
                 assert isinstance(failed.value, SetRefused) is (status != "no answer")
             reader = agent_at(sim.port, Community(Version.V2C, Secret(READ)), SWITCH)
-            reply = await ours.ask(reader, get_all(get(port_name("1.1"))), 2.0)
+            reply = await ours.ask(reader, get_all(get(port_name("1.1"))), 60.0)
             assert reply.value(0) == (2 if status is None else 1)
         assert sim.orders == ([("1.1", False)] if status is None else [])
 
@@ -137,7 +137,7 @@ async def test_no_order_is_given_to_a_switch_that_does_not_answer_or_a_port_that
     tmp_path: Path,
 ) -> None:
     with switches(SWITCH) as sim:
-        wrong = Keeper(tmp_path, sim.port, "nobody")
+        wrong = Keeper(tmp_path, sim.port, "nobody", timeout="200ms")
         with pytest.raises(WireError, match="no answer"):
             await wrong.cycle().act(target(CAMERA), "r")
         keeper = Keeper(tmp_path, sim.port)
@@ -158,7 +158,7 @@ async def test_an_order_whose_answer_is_lost_is_not_repeated_and_the_power_comes
         proxy = Proxy(("127.0.0.1", sim.port))
         proxy.meddle = lambda reply: [] if len(sim.orders) == 1 else [reply]
         with proxy.running() as port:
-            keeper = Keeper(tmp_path, port)
+            keeper = Keeper(tmp_path, port, timeout="1s")
             cycle = PoeCycle(lambda device: PoePort("127.0.0.1", "1.1"), keeper.ports)
             assert await cycle.act(target(CAMERA), "r") is False
         assert sim.orders == [("1.1", False), ("1.1", True)]
@@ -254,7 +254,7 @@ async def test_a_real_agent_takes_the_orders_of_either_version(
         "priv_pass": {"file": str(tmp_path / "p")},
     }
     account = {"community": {"file": str(tmp_path / "c")}} if version == "2c" else {"user": user}
-    settings = PoeSettings.model_validate({**account, "timeout": "1s", "port": real_switch})
+    settings = PoeSettings.model_validate({**account, "timeout": "10s", "port": real_switch})
     seven = PortAgent(PoePort("127.0.0.1", "1.7"), settings, random.Random(5))
 
     async def up() -> bool:
