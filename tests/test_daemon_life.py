@@ -16,7 +16,7 @@ from tests.daemon_support import KEY, PATIENCE_S, House, children, gone, message
 from tests.street_support import Street, camera, config, house_in, told
 
 STOP_S = 20.0
-"""The unit's ``TimeoutStopSec``, after which it would be killed. On a quiet machine it takes two and a half."""
+"""The unit's ``TimeoutStopSec``: then it would be killed. On a quiet machine it takes two and a half."""
 
 
 async def test_a_fallen_camera_is_found_told_acknowledged_and_told_up_again(
