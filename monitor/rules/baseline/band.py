@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.rules.baseline import layout as at
-from monitor.rules.baseline.scalar import NONE_F32, SLOT_S
+from monitor.rules.baseline.scalar import SLOT_S
+from monitor.rules.baseline.scalar_records import NONE_F32
 
 _FAR = 4.0
 

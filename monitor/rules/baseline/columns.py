@@ -21,9 +21,20 @@ from monitor.rules.baseline.records import (
     hours,
     read,
     records,
+    stillness,
     turn,
 )
-from monitor.rules.baseline.scalar import BOTH, DAY_S, HUGE, RELEARN_DAYS, SLOT_S, TINY, WARM_UP_DAYS, WEEK_S
+from monitor.rules.baseline.scalar import (
+    BOTH,
+    DAY_S,
+    DAY_TYPE_S,
+    HUGE,
+    RELEARN_DAYS,
+    SLOT_S,
+    TINY,
+    WARM_UP_DAYS,
+    WEEK_S,
+)
 
 
 def begin(w: Floats, s: Slims, new: Bools, t: Floats, v: Floats) -> None:
@@ -33,10 +44,10 @@ def begin(w: Floats, s: Slims, new: Bools, t: Floats, v: Floats) -> None:
     w[at.QUIET_UNTIL, new] = t[new] + WARM_UP_DAYS * DAY_S
     for row in (at.LEVEL, at.PREVIOUS):
         w[row, new] = v[new]
-    for row in (at.SHORT, at.MIDDLE, at.LONG, at.ROUGHNESS, at.RUN):
+    for row in (at.SHORT, at.MIDDLE, at.LONG, at.ROUGHNESS, at.RUN, at.STILL):
         w[row, new] = 0.0
     s[at.COUNT, new] = s[at.BAR, new] = 1.0
-    s[at.EVIDENCE, new] = s[at.WEEK, new] = 0.0
+    s[at.EVIDENCE, new] = s[at.WEEK, new] = s[at.TODAY, new] = 0.0
 
 
 @np.errstate(all="ignore")
@@ -92,10 +103,15 @@ def advance(
     off = value - w[at.LEVEL]
     expected = explained * own
     residual = off - expected
-    low = np.minimum(np.minimum(own, other), np.minimum(later, earlier)) * explained
-    high = np.maximum(np.maximum(own, other), np.maximum(later, earlier)) * explained
-    beyond = off - np.minimum(np.maximum(off, low), high)
-    surprise = (1.0 - by.TOLERANCE) * residual + by.TOLERANCE * beyond
+    low = np.minimum(np.minimum(own, later), earlier) * explained
+    high = np.maximum(np.maximum(own, later), earlier) * explained
+    shifted = off - np.minimum(np.maximum(off, low), high)
+    elsewhere = explained * other
+    beyond = off - np.minimum(np.maximum(off, np.minimum(low, elsewhere)), np.maximum(high, elsewhere))
+    today = read(s, at.TODAY)
+    as_other = np.minimum(np.maximum(-0.5 * today, 0.0), 1.0)
+    as_shifted = np.minimum(1.0 - as_other, by.TOLERANCE)
+    surprise = (1.0 - as_other - as_shifted) * residual + as_shifted * shifted + as_other * beyond
 
     two_hours = cells.even(at.NOISE + np.minimum((second / 7200.0).astype(np.intp), 11))
     spread = w[at.SPREAD].copy()
@@ -111,6 +127,9 @@ def advance(
     clip = np.where(settled, clip, HUGE)
     unit = scale + tiny
     scaled = scale > 0.0
+    fits = np.minimum(np.maximum((np.abs(off - elsewhere) - np.abs(residual)) / unit, -4.0), 4.0)
+    seen = today + np.minimum(learned / DAY_TYPE_S, 1.0) * (fits - today)
+    s[at.TODAY] = np.where(gap, 0.0, np.where(scaled, seen, today))
     z = np.where(scaled, np.minimum(np.maximum(surprise / unit, -1e6), 1e6), 0.0)
     z_clip = np.maximum(width, np.where(scaled, np.minimum(clip / unit, 1e6), 0.0))
     z_clipped = np.minimum(np.maximum(z, -z_clip), z_clip)
@@ -120,6 +139,8 @@ def advance(
     size = np.where(settled, np.minimum(size, np.maximum(2.0 * by.CLIP * spread, 0.25 * off_width)), size)
     rough = w[at.ROUGHNESS]
     rough = np.where(gap, rough, rough + (size - rough) / np.minimum(by.ROUGH_SPAN, count - 1.0))
+    still = w[at.STILL]
+    still = np.where(gap, still, still + (size - still) / np.minimum(by.STILL_SPAN, count - 1.0))
     jump = np.where(gap, 0.0, jump)
     short, middle, long, run = (np.where(gap, 0.0, w[row]) for row in (at.SHORT, at.MIDDLE, at.LONG, at.RUN))
     short = short + (z_clipped - short) / by.SHORT_SPAN
@@ -127,9 +148,11 @@ def advance(
     long = long + (z_clipped - long) / by.LONG_SPAN
     run_up = np.minimum(np.maximum(run, 0.0) + 1.0, by.RUN_MOST)
     run_down = np.maximum(np.minimum(run, 0.0) - 1.0, -by.RUN_MOST)
-    far_off = scaled & (np.abs(beyond) > by.RUN_FROM * unit)
-    run = np.where(far_off, np.where(beyond > 0.0, run_up, run_down), 0.0)
+    left = np.where(as_other >= 0.5, beyond, shifted)
+    far_off = scaled & (np.abs(left) > by.RUN_FROM * unit)
+    run = np.where(far_off, np.where(left > 0.0, run_up, run_down), 0.0)
     w[at.SHORT], w[at.MIDDLE], w[at.LONG], w[at.ROUGHNESS], w[at.RUN] = short, middle, long, rough, run
+    w[at.STILL] = still
 
     features = np.stack((off, z, short, middle, long, rough, jump, run))
     week = np.floor((t - w[at.START]) / WEEK_S)
@@ -137,13 +160,13 @@ def advance(
     if turned.any():
         some = s[:, turned]
         some[at.WEEK] = week[turned]
-        turn(some, features[:, turned], week[turned])
+        turn(some, features[:, turned], still[turned], week[turned])
         s[:, turned] = some
     if first:
-        first_records(s, features)
+        first_records(s, features, still)
         odd = np.zeros(len(value))
     else:
-        odd = records(s, cells, features, count, spread, tiny)
+        odd = records(s, cells, features, count, spread, tiny) + stillness(s, cells, still, rough, count, gap)
     hour = cells.even(np.minimum((second / 3600.0).astype(np.intp), 23))
     odd = odd + hours(s, cells, hour, off, expected, age, off_width + tiny)
     strong = np.abs(short)
@@ -153,7 +176,7 @@ def advance(
         odd = np.where(direction * z < 0.0, 0.0, odd)
 
     clipped = np.minimum(np.maximum(residual, -clip), clip)
-    distance = np.abs(surprise)
+    distance = np.abs(residual)
     spread = spread + np.maximum(by.SPREAD_RATE, part_of) * (np.minimum(distance, clip) - spread)
     w[at.SPREAD] = spread
     drawn = here + by.NOISE_RATE * learned / 3600.0 * (

@@ -1,4 +1,4 @@
-"""Where a series' memory lies: ``WIDE`` rows of float64 and ``SLIM`` rows of float32, 1,260 bytes in all.
+"""Where a series' memory lies: ``WIDE`` rows of float64 and ``SLIM`` rows of float32, 1,292 bytes in all.
 
 The scalar form keeps one column of each table, the bank one column a series. Times, the level and what is
 summed over many samples are wide, since a small change on a large value must not be rounded away; records
@@ -29,7 +29,9 @@ QUIET_UNTIL: Final = 9
 """No alert before: one has just been given."""
 RUN: Final = 10
 """Samples in a row far off on one side: above counted up, below counted down."""
-WIDE: Final = 11
+STILL: Final = 11
+"""As ``ROUGHNESS``, over a few samples only."""
+WIDE: Final = 12
 
 # ---- float32
 COUNT: Final = 0
@@ -67,9 +69,17 @@ RECORDS: Final = NOISE + 12
 HIGHEST: Final = RECORDS + FEATURES * 2 * BUCKETS
 """Over all four weeks; kept at hand."""
 LOWEST: Final = HIGHEST + FEATURES
-SLIM: Final = LOWEST + FEATURES
+TODAY: Final = LOWEST + FEATURES
+"""Which sort of day today looks like: by how many spreads its own fits better (above 0) or the other one."""
+STILLEST: Final = TODAY + 1
+"""Of ``STILL`` the lowest of each of four weeks, then of all."""
+STILLEST_OF_ALL: Final = STILLEST + BUCKETS
+SLIM: Final = STILLEST_OF_ALL + 1
 
-NAME: Final = "baseline-2"
+NAME: Final = "baseline-3"
 """Of this layout, in snapshots: change it with every change above."""
+OLDER: Final = {"baseline-2": (11, 293)}
+"""Layouts that this one only adds rows to, and their rows; a new row starts at 0. A series' stillness is
+judged again once the weeks without it are forgotten."""
 
 BYTES: Final = 8 * WIDE + 4 * SLIM

@@ -208,12 +208,9 @@ class Learner:
         )
 
     def adopt(self, snapshot: Snapshot) -> bool:
-        """Take up what was learned, in place of what is here; ``False`` when it is of another layout."""
-        if (
-            snapshot.layout != at.NAME
-            or snapshot.wide.shape[0] != at.WIDE
-            or snapshot.slim.shape[0] != at.SLIM
-        ):
+        """Take up what was learned, in place of what is here; ``False`` when it is of a layout unknown."""
+        rows = snapshot.wide.shape[0], snapshot.slim.shape[0]
+        if rows != {at.NAME: (at.WIDE, at.SLIM), **at.OLDER}.get(snapshot.layout):
             return False
         self._columns.clear()
         self._open.clear()
@@ -221,7 +218,8 @@ class Learner:
         keys = [key_of(text) for text in snapshot.keys]
         self._keys = list(keys)
         self._columns = {key: i for i, key in enumerate(keys)}
-        self.bank.wide, self.bank.slim = snapshot.wide.copy(), snapshot.slim.copy()
+        self.bank.wide = np.pad(snapshot.wide, ((0, at.WIDE - rows[0]), (0, 0)))
+        self.bank.slim = np.pad(snapshot.slim, ((0, at.SLIM - rows[1]), (0, 0)))
         self._recent = np.full((RECENT, len(keys)), np.nan, np.float32)
         self._recent_window[:] = -1
         return True

@@ -13,8 +13,8 @@ LEVEL_DAYS: Final = 4.75
 """The level follows within about this long."""
 PROFILE_RATE: Final = 0.272
 """The share of a new day in the profile."""
-TOLERANCE: Final = 0.189
-"""How far a residual is forgiven that an hour's shift or the other sort of day explains: 0 not, 1 wholly."""
+TOLERANCE: Final = 0.35
+"""How far a residual is forgiven that an hour's shift explains: 0 not, 1 wholly."""
 CLIP: Final = 4.71
 """Learning is bounded to this many usual spreads a sample."""
 CLIP_WIDTH: Final = 0.024
@@ -31,6 +31,11 @@ SHORT_SPAN: Final = 1.29
 MIDDLE_SPAN: Final = 107.0
 LONG_SPAN: Final = 163.0
 ROUGH_SPAN: Final = 31.2
+STILL_SPAN: Final = 6.0
+STILL_WEIGHT: Final = 0.6
+"""Of a series growing stiller over a few samples than it ever was."""
+STILL_ROUGH: Final = 0.2
+"""What its usual roughness counts in that comparison."""
 RUN_FROM: Final = 4.0
 """A sample adds to the run when it is off by more than so many usual spreads."""
 RUN_MOST: Final = 24.0

@@ -1,5 +1,5 @@
 """The bank's records: the furthest that each feature went in four weeks, and the range at each hour. The twin
-of the same functions in ``scalar``.
+of ``scalar_records``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from monitor.rules.baseline import layout as at
 from monitor.rules.baseline import parameters as by
 from monitor.rules.baseline.layout import BUCKETS, FEATURES, HIGHEST, LOWEST, RECORDS
-from monitor.rules.baseline.scalar import NONE, NONE_F32
+from monitor.rules.baseline.scalar_records import NONE, NONE_F32
 
 Floats = NDArray[np.float64]
 Slims = NDArray[np.float32]
@@ -51,15 +51,16 @@ class Cells:
             s[row, self._columns] = values
 
 
-def first_records(s: Slims, features: Floats) -> None:
+def first_records(s: Slims, features: Floats, still: Floats) -> None:
     for k in range(FEATURES):
         s[RECORDS + 2 * BUCKETS * k : RECORDS + 2 * BUCKETS * (k + 1)] = features[k]
     s[HIGHEST : HIGHEST + FEATURES] = s[LOWEST : LOWEST + FEATURES] = features
+    s[at.STILLEST : at.STILLEST_OF_ALL + 1] = still
     s[at.HIGH_NOW : at.HIGH_NOW + 24] = s[at.HIGH_BEFORE : at.HIGH_BEFORE + 24] = -NONE
     s[at.LOW_NOW : at.LOW_NOW + 24] = s[at.LOW_BEFORE : at.LOW_BEFORE + 24] = NONE
 
 
-def turn(s: Slims, features: Floats, week: Floats) -> None:
+def turn(s: Slims, features: Floats, still: Floats, week: Floats) -> None:
     cols = np.arange(s.shape[1])
     bucket = week.astype(np.intp) % BUCKETS
     for k in range(FEATURES):
@@ -68,6 +69,9 @@ def turn(s: Slims, features: Floats, week: Floats) -> None:
         s[first + bucket, cols] = s[first + BUCKETS + bucket, cols] = kept
         s[HIGHEST + k] = s[first : first + BUCKETS].max(axis=0)
         s[LOWEST + k] = s[first + BUCKETS : first + 2 * BUCKETS].min(axis=0)
+    first, stillest = at.STILLEST, s[at.STILLEST_OF_ALL]
+    s[first + bucket, cols] = np.maximum(still, stillest)
+    s[at.STILLEST_OF_ALL] = s[first : first + BUCKETS].min(axis=0)
     even = week % 2 == 0
     s[at.HIGH_BEFORE : at.HIGH_BEFORE + 24, even] = s[at.HIGH_NOW : at.HIGH_NOW + 24, even]
     s[at.LOW_BEFORE : at.LOW_BEFORE + 24, even] = s[at.LOW_NOW : at.LOW_NOW + 24, even]
@@ -126,6 +130,23 @@ def _broken(
     share: Floats = by.WEIGHTS[k] * np.minimum(excess / span, by.RECORD_MOST)
     # Most series have never had a run worth the name: that is no want of spread.
     return share if k == at.RUN_LENGTH else np.where(width > 0.0, share, 0.0)
+
+
+def stillness(s: Slims, cells: Cells, still: Floats, rough: Floats, count: Floats, gap: Bools) -> Floats:
+    place = cells.even(at.STILLEST + s[at.WEEK].astype(np.intp) % BUCKETS)
+    stillest = read(s, at.STILLEST_OF_ALL)
+    stiller = ~gap & (still < stillest)
+    here = cells.read(s, place)
+    odd = np.zeros(len(still))
+    if stiller.any():
+        less = stillest - still
+        young = count < 20.0
+        record = np.where(young, still, stillest - by.FOLLOW * less)
+        odd = np.where(stiller & ~young, by.STILL_WEIGHT * less / (stillest + by.STILL_ROUGH * rough), 0.0)
+        s[at.STILLEST_OF_ALL] = np.where(stiller, record, stillest)
+        here = np.where(stiller, record, here)
+    cells.put(s, place, np.where(~gap & ~stiller & (still < here), still, here))
+    return odd
 
 
 def hours(

@@ -2,7 +2,8 @@
 the last bit; a change here is a change there. Comparisons are written out where ``min`` and ``max`` would
 read better: there are fifty of them, and as calls they were a third of the cost.
 
-What it holds a sample against: the level and the profile of the day; *records*, the furthest that the value
+What it holds a sample against: the level and the profile of the day (of the other sort of day as well, while
+today looks like it: an untold holiday); *records*, the furthest that the value
 and seven things derived from it went in four weeks and at this hour. A sample is odd by how far it breaks its
 own series' records. Oddness gathers as evidence over a few samples, is divided by the bar that earlier alerts
 raised, and no sample makes an alert alone.
@@ -12,11 +13,11 @@ from __future__ import annotations
 
 from array import array
 from math import floor
-from typing import TypeAlias
 
 from monitor.rules.baseline import layout as at
 from monitor.rules.baseline import parameters as by
-from monitor.rules.baseline.layout import BUCKETS, HIGHEST, LOWEST, RECORDS, SLOTS
+from monitor.rules.baseline.layout import HIGHEST, LOWEST, SLOTS
+from monitor.rules.baseline.scalar_records import Table, first_records, hours, records, stillness, turn
 
 BOTH = 0
 NORMAL = 1.0
@@ -25,12 +26,11 @@ WARM_UP_DAYS = 1.0
 """No alert before a series has been seen for one whole day."""
 SLOT_S = DAY_S / SLOTS
 WEEK_S = 7 * DAY_S
+DAY_TYPE_S = 6 * 3600.0
+"""Within about this long it shows which sort of day today is like."""
 RELEARN_DAYS = 0.4 * by.MATURE_DAYS
 HUGE = 1e30
 """Values beyond are no measurements and are passed over: their squares must stay finite."""
-Table: TypeAlias = "array[float]"
-NONE = 3e38
-"""Marks an hour without a range: its lowest is above its highest."""
 TINY = 1e-12
 """Differences below this share of the value are rounding, not measurement."""
 
@@ -110,12 +110,24 @@ def step(
     off = value - w[at.LEVEL]
     expected = explained * own
     residual = off - expected
-    low, high = (own, other) if own < other else (other, own)
+    # What the hour before and the hour after explain, and what the other sort of day explains besides.
     near, far = (later, earlier) if later < earlier else (earlier, later)
-    low = (near if near < low else low) * explained
-    high = (far if far > high else high) * explained
+    low = (near if near < own else own) * explained
+    high = (far if far > own else own) * explained
+    shifted = off - (low if off < low else high if off > high else off)
+    elsewhere = explained * other
+    if elsewhere < low:
+        low = elsewhere
+    elif elsewhere > high:
+        high = elsewhere
     beyond = off - (low if off < low else high if off > high else off)
-    surprise = (1.0 - by.TOLERANCE) * residual + by.TOLERANCE * beyond
+    today = s[at.TODAY]
+    as_other = -0.5 * today
+    as_other = 0.0 if as_other < 0.0 else 1.0 if as_other > 1.0 else as_other
+    as_shifted = 1.0 - as_other
+    if as_shifted > by.TOLERANCE:
+        as_shifted = by.TOLERANCE
+    surprise = (1.0 - as_other - as_shifted) * residual + as_shifted * shifted + as_other * beyond
 
     # Standardised by the spread at this hour.
     two_hours = int(second / 7200.0)
@@ -139,6 +151,13 @@ def step(
     else:
         clip = HUGE
     unit = scale + tiny
+    if gap:
+        s[at.TODAY] = 0.0
+    elif scale > 0.0:
+        fits = (abs(off - elsewhere) - abs(residual)) / unit
+        fits = 4.0 if fits > 4.0 else -4.0 if fits < -4.0 else fits
+        share = learned / DAY_TYPE_S
+        s[at.TODAY] = today + (share if share < 1.0 else 1.0) * (fits - today)
     if scale > 0.0:
         z, z_clip = surprise / unit, clip / unit
         if not -1e6 <= z <= 1e6:
@@ -154,7 +173,7 @@ def step(
     w[at.PREVIOUS] = value
     if gap:
         short = middle = long = run = jump = 0.0
-        rough = w[at.ROUGHNESS]
+        rough, still = w[at.ROUGHNESS], w[at.STILL]
     else:
         short, middle, long, run = w[at.SHORT], w[at.MIDDLE], w[at.LONG], w[at.RUN]
         rough = w[at.ROUGHNESS]
@@ -167,34 +186,40 @@ def step(
                 size = most
         reach = count - 1.0
         rough += (size - rough) / (reach if reach < by.ROUGH_SPAN else by.ROUGH_SPAN)
+        still = w[at.STILL]
+        still += (size - still) / (reach if reach < by.STILL_SPAN else by.STILL_SPAN)
     short += (z_clipped - short) / by.SHORT_SPAN
     middle += (z_clipped - middle) / by.MIDDLE_SPAN
     long += (z_clipped - long) / by.LONG_SPAN
-    # What another hour or sort of day explains does not make a run.
-    if not (scale > 0.0 and abs(beyond) > by.RUN_FROM * unit):
+    # What another hour explains does not make a run, nor the other sort of day while today looks like it.
+    left = beyond if as_other >= 0.5 else shifted
+    if not (scale > 0.0 and abs(left) > by.RUN_FROM * unit):
         run = 0.0
-    elif beyond > 0.0:
+    elif left > 0.0:
         run = min(max(run, 0.0) + 1.0, by.RUN_MOST)
     else:
         run = max(min(run, 0.0) - 1.0, -by.RUN_MOST)
     w[at.SHORT], w[at.MIDDLE], w[at.LONG], w[at.ROUGHNESS], w[at.RUN] = short, middle, long, rough, run
+    w[at.STILL] = still
 
     features = (off, z, short, middle, long, rough, jump, run)
     week = float(floor((t - w[at.START]) / WEEK_S))
     if week > s[at.WEEK]:
         s[at.WEEK] = week
-        _turn(s, features, int(week))
+        turn(s, features, still, int(week))
     if count == 2.0:
-        _first_records(s, features)
+        first_records(s, features, still)
         odd = 0.0
     else:
-        odd = _records(s, features, count, spread, tiny)
+        odd = records(s, features, count, spread, tiny)
+        if not gap:
+            odd += stillness(s, still, rough, count)
 
     # The range at this hour, its neighbours' too: a pattern an hour late is no fault.
     hour = int(second / 3600.0)
     if hour > 23:
         hour = 23
-    odd += _hours(s, hour, off, expected, age, off_width + tiny)
+    odd += hours(s, hour, off, expected, age, off_width + tiny)
     strong = abs(short)
     if strong > by.Z_FROM and width > 0.0:
         odd += by.Z_WEIGHT * min(strong / by.Z_FROM - 1.0, 1.0)
@@ -203,7 +228,7 @@ def step(
 
     # Learn.
     clipped = -clip if residual < -clip else clip if residual > clip else residual
-    distance = abs(surprise)
+    distance = abs(residual)
     rate = part_of if part_of > by.SPREAD_RATE else by.SPREAD_RATE
     spread += rate * ((distance if distance < clip else clip) - spread)
     w[at.SPREAD] = spread
@@ -257,123 +282,9 @@ def _begin(w: Table, s: Table, t: float, value: float) -> None:
     w[at.QUIET_UNTIL] = t + WARM_UP_DAYS * DAY_S
     w[at.START] = t - RELEARN_DAYS * DAY_S if relearns else t
     w[at.LEVEL] = w[at.PREVIOUS] = value
-    w[at.SHORT] = w[at.MIDDLE] = w[at.LONG] = w[at.ROUGHNESS] = w[at.RUN] = 0.0
+    w[at.SHORT] = w[at.MIDDLE] = w[at.LONG] = w[at.ROUGHNESS] = w[at.RUN] = w[at.STILL] = 0.0
     s[at.COUNT] = s[at.BAR] = 1.0
-    s[at.EVIDENCE] = s[at.WEEK] = 0.0
-
-
-def _first_records(s: Table, features: tuple[float, ...]) -> None:
-    for k, x in enumerate(features):
-        first = RECORDS + 2 * BUCKETS * k
-        for n in range(2 * BUCKETS):
-            s[first + n] = x
-        s[HIGHEST + k] = s[LOWEST + k] = x
-    for hour in range(24):
-        s[at.HIGH_NOW + hour] = s[at.HIGH_BEFORE + hour] = -NONE
-        s[at.LOW_NOW + hour] = s[at.LOW_BEFORE + hour] = NONE
-
-
-def _turn(s: Table, features: tuple[float, ...], week: int) -> None:
-    """A new week: the oldest records are forgotten, and every second week the older hourly ranges."""
-    bucket = week % BUCKETS
-    for k, x in enumerate(features):
-        first = RECORDS + 2 * BUCKETS * k
-        s[first + bucket] = s[first + BUCKETS + bucket] = min(max(x, s[LOWEST + k]), s[HIGHEST + k])
-        s[HIGHEST + k] = max(s[first : first + BUCKETS])
-        s[LOWEST + k] = min(s[first + BUCKETS : first + 2 * BUCKETS])
-    if week % 2 == 0:
-        for hour in range(24):
-            s[at.HIGH_BEFORE + hour], s[at.LOW_BEFORE + hour] = s[at.HIGH_NOW + hour], s[at.LOW_NOW + hour]
-            s[at.HIGH_NOW + hour], s[at.LOW_NOW + hour] = -NONE, NONE
-
-
-def _records(s: Table, features: tuple[float, ...], count: float, spread: float, tiny: float) -> float:
-    """How far the features break their records. The records follow by part of the way: one wild sample does
-    not carry them off."""
-    odd = 0.0
-    bucket = int(s[at.WEEK]) % BUCKETS
-    k = -1
-    place = RECORDS - 2 * BUCKETS + bucket
-    for x, high, low in zip(features, s[HIGHEST:LOWEST], s[LOWEST:], strict=True):
-        k += 1
-        place += 2 * BUCKETS
-        if x > high:
-            excess = x - high
-        elif x < low:
-            excess = low - x
-        else:
-            if x > s[place]:
-                s[place] = x
-            if x < s[place + BUCKETS]:
-                s[place + BUCKETS] = x
-            continue
-        width = high - low
-        if count < 20.0:
-            follow = excess
-        elif width > 0.0:
-            follow = min(excess * by.FOLLOW, by.FOLLOW_MOST * width)
-        else:
-            follow = excess * by.FOLLOW
-        centre = 0.5 * (low + high) if k == at.ROUGH else min(max(0.0, low), high)
-        if x > high:
-            side = 2.0 * (high - centre)
-            s[place] = s[HIGHEST + k] = high + follow
-        else:
-            side = 2.0 * (centre - low)
-            s[place + BUCKETS] = s[LOWEST + k] = low - follow
-            if k == at.ROUGH and low > 0.0:
-                excess = max(excess, by.STILLNESS * width * (1.0 - x / low))
-        if k == at.RUN_LENGTH:
-            # Most series have never had a run worth the name: that is no want of spread.
-            span = by.EVEN_SIDES * width + (1.0 - by.EVEN_SIDES) * side + by.RUN_FLOOR
-            odd += by.WEIGHTS[k] * min(excess / span, by.RECORD_MOST)
-        elif width > 0.0:
-            floor = by.SPREAD_FLOOR if 1 <= k <= 4 else by.SPREAD_FLOOR * spread + tiny
-            span = by.EVEN_SIDES * width + (1.0 - by.EVEN_SIDES) * side + floor
-            odd += by.WEIGHTS[k] * min(excess / span, by.RECORD_MOST)
-    return odd
-
-
-def _hours(s: Table, hour: int, off: float, expected: float, age: float, off_width: float) -> float:
-    before, after = (hour - 1) % 24, (hour + 1) % 24
-    high_now, low_now = s[at.HIGH_NOW + hour], s[at.LOW_NOW + hour]
-    lowest, highest = s[LOWEST], s[HIGHEST]
-    known = lowest if off < lowest else highest if off > highest else off
-    if low_now <= off <= high_now and low_now <= known <= high_now:
-        return 0.0
-    odd = 0.0
-    if age > by.HOUR_DAYS:
-        high = max(
-            max(high_now, s[at.HIGH_BEFORE + hour]),
-            max(s[at.HIGH_NOW + before], s[at.HIGH_BEFORE + before]),
-            max(s[at.HIGH_NOW + after], s[at.HIGH_BEFORE + after]),
-        )
-        low = min(
-            min(low_now, s[at.LOW_BEFORE + hour]),
-            min(s[at.LOW_NOW + before], s[at.LOW_BEFORE + before]),
-            min(s[at.LOW_NOW + after], s[at.LOW_BEFORE + after]),
-        )
-        if high >= low and not low <= off <= high and s[HIGHEST] > s[LOWEST]:
-            centre = min(max(expected, low), high)
-            if off > high:
-                excess, side = off - high, 2.0 * (high - centre)
-            else:
-                excess, side = low - off, 2.0 * (centre - low)
-            span = by.EVEN_HOURS * (high - low) + (1.0 - by.EVEN_HOURS) * side + by.HOUR_FLOOR * off_width
-            known_for = age / by.HOUR_FULL_DAYS
-            # No span at all: it has been the same in every hour so far.
-            broken = min(excess / span, by.RECORD_MOST) if span > 0.0 else by.RECORD_MOST
-            odd = by.HOUR_WEIGHT * min(1.0, known_for * known_for) * broken
-    if known > high_now:
-        at_once = high_now == -NONE_F32 or age < 7.0
-        s[at.HIGH_NOW + hour] = known if at_once else high_now + by.HOUR_FOLLOW * (known - high_now)
-    if known < low_now:
-        at_once = low_now == NONE_F32 or age < 7.0
-        s[at.LOW_NOW + hour] = known if at_once else low_now + by.HOUR_FOLLOW * (known - low_now)
-    return odd
-
-
-NONE_F32 = array("f", [NONE])[0]
+    s[at.EVIDENCE] = s[at.WEEK] = s[at.TODAY] = 0.0
 
 
 def _verdict(w: Table, s: Table, t: float, odd: float, gap: bool, learned: float, maturity: float) -> float:
