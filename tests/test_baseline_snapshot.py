@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from monitor.rules.baseline import layout
+from monitor.rules.baseline.calendar import LocalCalendar
+from monitor.rules.baseline.learner import Learner
 from monitor.rules.baseline.snapshot import Snapshot, SnapshotError, decode, encode, load, save
 
 
@@ -80,3 +83,22 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "rule.state.new").write_bytes(b"half a fi")
     loaded = load(path)
     assert loaded.snapshot is not None and _same(loaded.snapshot, _snapshot(3))
+
+
+def test_what_the_layout_before_had_learned_is_taken_up() -> None:
+    """This layout only adds rows: they start at nothing, and the learned ones go on."""
+    now = _snapshot(4)
+    older, (wide, slim) = next(iter(layout.OLDER.items()))
+    learner = Learner(LocalCalendar(UTC), 300)
+    assert learner.adopt(Snapshot(older, now.keys, now.wide[:wide], now.slim[:slim]))
+    kept = learner.snapshot()
+    assert kept.layout == layout.NAME
+    assert (kept.wide[:wide] == now.wide[:wide]).all() and (kept.slim[:slim] == now.slim[:slim]).all()
+    assert not kept.wide[wide:].any() and not kept.slim[slim:].any()
+
+
+def test_a_layout_unknown_or_of_other_rows_is_not_taken_up() -> None:
+    now = _snapshot(4)
+    learner = Learner(LocalCalendar(UTC), 300)
+    assert not learner.adopt(Snapshot("baseline-1", now.keys, now.wide, now.slim))
+    assert not learner.adopt(Snapshot(layout.NAME, now.keys, now.wide[:-1], now.slim))
