@@ -98,7 +98,7 @@ async def test_the_command_writes_to_the_ledger_and_says_what_failed(tmp_path: P
             f"a,Gate,camera,{well.address},icmp;onvif\nb,Yard,camera,{digest_only.address},icmp;onvif\n"
         )
         (tmp_path / "camwatch.toml").write_text(
-            f'inventory = ["fleet.csv"]\n[daemon]\nstate_dir = "{tmp_path}"\n'
+            f'inventory = ["fleet.csv"]\n[daemon]\nstate_dir = "{tmp_path}/new"\n'
             f"[checks.onvif]\nport = {server.ports.http}\n"
             f'credentials = [{{ name = "all", user = "{USER}", password = {{ file = "secret" }} }}]\n'
         )
@@ -107,7 +107,7 @@ async def test_the_command_writes_to_the_ledger_and_says_what_failed(tmp_path: P
     assert done.exit_code == 1, done.output
     assert "1 of 2 enrolled" in done.output
     assert PASSWORD not in done.output
-    db = connect(tmp_path / "ledger.db", read_only=True)
+    db = connect(tmp_path / "new" / "ledger.db", read_only=True)
     try:
         assert db.execute("SELECT device, serial FROM enrolment").fetchall() == [("a", well.serial)]
     finally:

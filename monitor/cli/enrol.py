@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from monitor.collectors.onvif.collector import OnvifSettings
 from monitor.config import Config, ConfigError, load
 from monitor.model import Device, DeviceId, Reason
 from monitor.secrets import SecretError
-from monitor.storage.ledger.schema import LedgerTooNew, migrate
-from monitor.storage.ledger.writer import commit, connect
+from monitor.storage.ledger.schema import LedgerTooNew
+from monitor.storage.ledger.writer import commit, open_ledger
 from monitor.survey.enrol import Enrolled, Enroller, Enrolment
 
 _BATCH = 50
@@ -45,7 +46,7 @@ def enrol(path: Path, ids: tuple[str, ...], timeout: float, memory: int) -> None
         book = CredentialBook(onvif.credentials, onvif.back_off, SystemClock())
         devices = _chosen(config, ids)
         found = asyncio.run(_enrol(config, devices, onvif, book, Enroller(memory, timeout)))
-    except (ConfigError, SecretError, LedgerTooNew, OSError) as error:
+    except (ConfigError, SecretError, LedgerTooNew, OSError, sqlite3.Error) as error:
         raise click.ClickException(str(error)) from None
     show(found, Console())
     raise SystemExit(0 if all(enrolment.ok for _, enrolment in found) else 1)
@@ -66,9 +67,8 @@ async def _enrol(
 ) -> list[Found]:
     found: list[Found] = []
     written = 0
-    db = connect(config.daemon.state_dir / "ledger.db")
+    db = open_ledger(config.daemon.state_dir / "ledger.db")  # the daemon may never have run here
     try:
-        migrate(db)
         with Progress(transient=True) as bars:
             for device in bars.track(devices, description="enrolling"):
                 found.append((device, await _one(device, onvif, book, enroller)))
