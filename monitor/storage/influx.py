@@ -90,10 +90,10 @@ class InfluxSink:
         self._intake.schema_changed(schema)
 
     def write_results(self, results: Sequence[Result]) -> None:
-        self._intake.accept(results)
+        self._intake.accept_results(results)
 
     def write_points(self, points: Sequence[Point]) -> None:
-        self._intake.accept(points)
+        self._intake.accept_points(points)
 
     def trouble(self) -> str:
         return self._trouble.words()

@@ -24,11 +24,12 @@ SLICE_POINTS = 100
 MAX_QUEUE = 200_000
 """Results and points that may wait for the encoder; more are dropped and counted."""
 
-Given = Sequence[Result] | Sequence[Point] | Encoded
+Given = Iterator[Encoded]
+"""Slice after slice, each encoded when it is asked for."""
 
 
 class Intake:
-    """``accept`` never waits: what was accepted is encoded by ``run``, a slice a turn of the loop."""
+    """``accept_*`` never wait: what was accepted is encoded by ``run``, a slice a turn of the loop."""
 
     def __init__(
         self, encoder: Encoder, batches: Batches, settings: InfluxSettings, clock: Clock, stats: SinkStats
@@ -52,17 +53,35 @@ class Intake:
     def schema_changed(self, schema: Schema) -> None:
         self._encoder.schema_changed(schema)
 
-    def accept(self, items: Sequence[Result] | Sequence[Point]) -> None:
-        if not items:
-            return
-        if self._stats.queue_points + len(items) > MAX_QUEUE:
-            self._batches.lost(len(items))
-            return
-        self._stats.queue_points += len(items)
-        self._put(items)
+    def accept_results(self, results: Sequence[Result]) -> None:
+        if self._admits(len(results)):
+            self._put(self._of_results(results))
+
+    def accept_points(self, points: Sequence[Point]) -> None:
+        if self._admits(len(points)):
+            self._put(self._of_points(points))
 
     def accept_encoded(self, encoded: Encoded) -> None:
-        self._put(encoded)
+        self._put(iter((encoded,)))
+
+    def _admits(self, count: int) -> bool:
+        """There is something, and room for it in the queue; what finds no room is lost, and counted."""
+        if self._stats.queue_points + count > MAX_QUEUE:
+            self._batches.lost(count)
+            return False
+        self._stats.queue_points += count
+        return count > 0
+
+    def _of_results(self, results: Sequence[Result]) -> Given:
+        for part in slices(results):
+            self._stats.queue_points -= len(part)
+            yield self._encoder.results(part)
+
+    def _of_points(self, points: Sequence[Point]) -> Given:
+        for start in range(0, len(points), SLICE_POINTS):
+            part = points[start : start + SLICE_POINTS]
+            self._stats.queue_points -= len(part)
+            yield self._encoder.points(part)
 
     async def flush(self) -> None:
         """Until everything accepted so far is on disk (or was counted as lost)."""
@@ -97,17 +116,9 @@ class Intake:
             await self._store()
             await self._stored()
             item.set_result(None)
-        elif isinstance(item, Encoded):
-            await self._take(item)
-        elif isinstance(item[0], Result):
-            for results in slices(item):  # type: ignore[arg-type]  # one sort a sequence
-                self._stats.queue_points -= len(results)
-                await self._take(self._encoder.results(results))
         else:
-            for start in range(0, len(item), SLICE_POINTS):
-                points: Sequence[Point] = item[start : start + SLICE_POINTS]  # type: ignore[assignment]  # as above
-                self._stats.queue_points -= len(points)
-                await self._take(self._encoder.points(points))
+            for encoded in item:
+                await self._take(encoded)
 
     async def _take(self, encoded: Encoded) -> None:
         if encoded.points:
