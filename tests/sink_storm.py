@@ -132,15 +132,17 @@ class Accepted:
 
     spool: Path
     lines: list[bytes] = field(default_factory=list)
-    _read: set[str] = field(default_factory=set)
+    _read: set[bytes] = field(default_factory=set)
+    """Heads of first frames, with time and checksum: numbers of deleted segments are given out again."""
 
     def after_a_kill(self) -> list[Number]:
         """Read the segments that are new; the numbers in them."""
         new: list[bytes] = []
         for path in sorted(self.spool.glob("*.seg")):
-            if path.name not in self._read:
-                self._read.add(path.name)
-                new += _lines(path.read_bytes())
+            segment = path.read_bytes()
+            if segment[: _FRAME.size] not in self._read:
+                self._read.add(segment[: _FRAME.size])
+                new += _lines(segment)
         self.lines += new
         return [found for line in new if (found := _number(line))]
 
