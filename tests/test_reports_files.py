@@ -180,7 +180,7 @@ def test_libreoffice_recomputes_the_same_figures(tmp_path: Path) -> None:
     subprocess.run(
         ["soffice", "--headless", f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}", "--convert-to",
          "xlsx:Calc MS Excel 2007 XML", "--outdir", str(out), str(path)],
-        check=True, capture_output=True, timeout=120, env={**os.environ, "HOME": str(tmp_path)},
+        check=True, capture_output=True, timeout=600, env={**os.environ, "HOME": str(tmp_path)},
     )  # fmt: skip
     book = load_workbook(out / path.name, data_only=True)
     db = town()
