@@ -32,10 +32,12 @@ MIDDLE_SPAN: Final = 107.0
 LONG_SPAN: Final = 163.0
 ROUGH_SPAN: Final = 31.2
 STILL_SPAN: Final = 6.0
-STILL_WEIGHT: Final = 0.6
+STILL_WEIGHT: Final = 1.0
 """Of a series growing stiller over a few samples than it ever was."""
 STILL_ROUGH: Final = 0.2
 """What its usual roughness counts in that comparison."""
+STILL_FOLLOW: Final = 0.4
+"""As ``FOLLOW``, but slower than the mean itself falls: else the record would be broken by next to nothing."""
 RUN_FROM: Final = 4.0
 """A sample adds to the run when it is off by more than so many usual spreads."""
 RUN_MOST: Final = 24.0

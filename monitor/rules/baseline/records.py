@@ -141,7 +141,7 @@ def stillness(s: Slims, cells: Cells, still: Floats, rough: Floats, count: Float
     if stiller.any():
         less = stillest - still
         young = count < 20.0
-        record = np.where(young, still, stillest - by.FOLLOW * less)
+        record = np.where(young, still, stillest - by.STILL_FOLLOW * less)
         odd = np.where(stiller & ~young, by.STILL_WEIGHT * less / (stillest + by.STILL_ROUGH * rough), 0.0)
         s[at.STILLEST_OF_ALL] = np.where(stiller, record, stillest)
         here = np.where(stiller, record, here)

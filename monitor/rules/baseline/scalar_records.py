@@ -108,7 +108,7 @@ def stillness(s: Table, still: float, rough: float, count: float) -> float:
     if count < 20.0:
         s[place] = s[at.STILLEST_OF_ALL] = still
         return 0.0
-    s[place] = s[at.STILLEST_OF_ALL] = stillest - by.FOLLOW * less
+    s[place] = s[at.STILLEST_OF_ALL] = stillest - by.STILL_FOLLOW * less
     return by.STILL_WEIGHT * less / (stillest + by.STILL_ROUGH * rough)
 
 
