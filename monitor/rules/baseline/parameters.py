@@ -37,7 +37,7 @@ STILL_WEIGHT: Final = 1.0
 STILL_ROUGH: Final = 0.2
 """What its usual roughness counts in that comparison."""
 STILL_FOLLOW: Final = 0.4
-"""As ``FOLLOW``, but slower than the mean itself falls: else the record would be broken by next to nothing."""
+"""As ``FOLLOW``, but slower than the mean itself falls: else it breaks records by next to nothing."""
 RUN_FROM: Final = 4.0
 """A sample adds to the run when it is off by more than so many usual spreads."""
 RUN_MOST: Final = 24.0
