@@ -1,6 +1,7 @@
 """The one set of parameters, for every series and metric.
 
-Found by evolution (CMA-ES) on labelled series and simulated fleets, never set by hand on a label; how well
+Found by evolution (CMA-ES) on labelled series and simulated fleets, never set by hand on a label (the
+tolerance and stillness: on simulated fleets alone, by a coarse grid); how well
 they carry over to series they were not tuned on is in docs/baseline.md. Sensitivity scales ``GAIN``.
 """
 
