@@ -11,7 +11,6 @@ as ``content_length`` is known from outside. Three books tell where a number tha
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import struct
 import zlib
@@ -25,7 +24,8 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from monitor.model import Device, DeviceId, Kind
-from tests.sink_support import Influxd, free_port
+from tests.addresses import free_port, own_network
+from tests.sink_support import Influxd
 
 CONFIG = """\
 inventory = ["cameras.csv"]
@@ -93,8 +93,8 @@ class Cameras:
 
 @asynccontextmanager
 async def cameras(count: int) -> AsyncIterator[Cameras]:
-    """Addresses in 127.x.7.0/24, x by our pid, so that tests beside each other do not meet."""
-    net = f"127.{128 + os.getpid() % 120}.7"
+    """Addresses in 127.x.7.0/24, x this process's own, so that tests beside each other do not meet."""
+    net = f"{own_network()}.7"
     devices = [
         Device(
             DeviceId(f"cam-{n:03d}"), f"摄像机 {n}", Kind.CAMERA, f"{net}.{n + 1}", f"路口 {n // 8}", "城东"

@@ -18,7 +18,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.model import Point, WallMs
 from monitor.storage.influx import InfluxSink
-from tests.daemon_support import ROOT, House
+from tests.daemon_support import PATIENCE_S, ROOT, House
 from tests.sink_noting import NOTES
 from tests.sink_storm import CONFIG, Accepted, Number, by_device, cameras, load, noted, rows, stored
 from tests.sink_support import Influxd, influxd_in, settings_v1
@@ -82,7 +82,7 @@ async def storm(folder: Path, *, kills: int, influxd_kills: int, life_s: float, 
                 all_accepted += taken
             await asyncio.to_thread(killer.join)
         backfill = [sys.executable, "-m", "monitor", "sink", "backfill", "-c", str(house.config)]
-        done = subprocess.run(backfill, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(backfill, cwd=ROOT, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0 and done.stdout.endswith("refused 0, left 0\n"), done
         assert not list(spool.glob("*.seg")) and not (spool / "dead.lp").exists()
 
@@ -108,7 +108,7 @@ async def storm(folder: Path, *, kills: int, influxd_kills: int, life_s: float, 
 
 async def until(house: House, good: Callable[[], bool]) -> None:
     """Wait for something that the running daemon will bring about."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not good():
             assert house.process is not None and house.process.returncode is None, house.log()
             await asyncio.sleep(0.01)
