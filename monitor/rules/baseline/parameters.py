@@ -1,8 +1,8 @@
 """The one set of parameters, for every series and metric.
 
 Found by evolution (CMA-ES) on labelled series and simulated fleets, never set by hand on a label (the
-tolerance and stillness: on simulated fleets alone, by a coarse grid); how well
-they carry over to series they were not tuned on is in docs/baseline.md. Sensitivity scales ``GAIN``.
+tolerance and stillness: on simulated fleets, by a coarse grid); how well they carry
+over to series they were not tuned on is in docs/baseline.md. Sensitivity scales ``GAIN``.
 """
 
 from __future__ import annotations
