@@ -52,7 +52,8 @@ class Fleet(RuleBasedStateMachine):
     @rule(device=st.sampled_from(DEVICES))
     def unplug(self, device):
         tracks = self.world.pipeline.states.tracks
-        healing = [id_ for id_ in tracks if tracks[id_].state is State.DOWN and self.world.reachable(id_)]
+        ill = [id_ for id_ in tracks if tracks[id_].state is State.DOWN or tracks[id_].failing]
+        healing = [id_ for id_ in ill if self.world.reachable(id_)]
         self.world.unplug(device)
         # Back for a moment, and its way is cut before anybody could see that.
         self.unseen |= {i for i in healing if i not in self.world.unplugged and not self.world.reachable(i)}
