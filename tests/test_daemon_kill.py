@@ -55,7 +55,8 @@ async def storm(folder: Path, street: Street, phone: Phone, *, kills: int, busy_
         await house.until(
             lambda s: (
                 not s["offline"] and not s["incidents"] and not any(lane["waiting"] for lane in s["outbox"])
-            )
+            ),
+            patience_s=600,  # what came and went again and again ends after five calm minutes
         )
         await house.all_delivered()
         assert await house.stop() == 0
