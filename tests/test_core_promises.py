@@ -54,7 +54,7 @@ class Fleet(RuleBasedStateMachine):
         tracks = self.world.pipeline.states.tracks
         ill = {id_ for id_ in tracks if tracks[id_].state is State.DOWN or tracks[id_].failing}
         ill |= {result.device for _, _, result in self.world._flight if result.reason is not Reason.OK}
-        healing = [id_ for id_ in ill if self.world.reachable(id_)]
+        healing = [id_ for id_ in ill & self.world.devices.keys() if self.world.reachable(id_)]
         self.world.unplug(device)
         # Back for a moment, and its way is cut before anybody could see that.
         self.unseen |= {i for i in healing if i not in self.world.unplugged and not self.world.reachable(i)}
