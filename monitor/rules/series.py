@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
@@ -46,7 +47,7 @@ def unit_of(metric: str) -> str:
     return field.unit if field is not None else ""
 
 
-class SeriesRule:
+class SeriesRule(ABC):
     """``settings`` have a ``select``."""
 
     rank: ClassVar[int] = 1
@@ -125,10 +126,10 @@ class SeriesRule:
         )
 
     @property
+    @abstractmethod
     def _cause(self) -> str:
         """Of the closed list of ``notifiers.notice.Notice.cause``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _words(self, key: Key, detail: str) -> str:
         """What the signal says beyond its fields; ``detail`` is what the rule had at hand."""
-        raise NotImplementedError

@@ -122,6 +122,10 @@ class Track:
         self.waiting_since: MonoMs | None = None
         self.grace_until: MonoMs | None = None
 
+    def alive_since(self, at: WallMs) -> bool:
+        """Seen alive by a probe sent at or after ``at``, and nothing speaks against it since."""
+        return self.last_ok >= at and self.failing is None and not self.state.offline
+
     @property
     def standing(self) -> Standing:
         return Standing.of(self.state, self.pending, self.excluded)

@@ -31,11 +31,6 @@ from monitor.states.track import (
 from monitor.uplink import Uplink
 
 
-def _alive_since(parent: Track, at: WallMs) -> bool:
-    """The parent was seen alive by a probe sent at or after ``at``, and nothing speaks against it since."""
-    return parent.last_ok >= at and parent.failing is None and not parent.state.offline
-
-
 class States:
     """The states of all devices."""
 
@@ -186,7 +181,7 @@ class States:
             self._wait(track, now)
             return
         parents = [self.tracks[parent] for parent in device.parents if parent in self.tracks]
-        if not parents or any(_alive_since(parent, worst.since) for parent in parents):
+        if not parents or any(parent.alive_since(worst.since) for parent in parents):
             if track.state is State.UNREACHABLE and not self._booted(track, parents, now):
                 self._wait(track, now)
                 return
